@@ -1,0 +1,43 @@
+"""Settings of a training run; a module of its own because recipes are validated without torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from aesalign_core.settings import Settings
+
+
+class AlignSettings(Settings):
+    """How an encoder is aligned (sections 3.3 and 4 of the paper).
+
+    Attributes:
+        tune: Which towers' heads are trained. `text` leaves every gallery valid.
+        steps: Optimiser steps.
+        batch_size: Queries (grids) per step.
+        learning_rate: AdamW's peak rate.
+        weight_decay: AdamW's.
+        warmup: Share of the steps over which the rate rises linearly; it then falls as a cosine to 0.
+        clip: Largest gradient norm.
+        pretraining_weight: w_pt, of the contrastive loss on caption pairs; needs captions, else it must be 0.
+        pretraining_batch: Caption pairs per step for that loss.
+        seed: Of the batch order.
+        checkpoint_every: Steps between checkpoints.
+        keep_checkpoints: How many of the newest are kept.
+        log_every: Steps between lines of `metrics.jsonl`.
+    """
+
+    tune: Literal["text", "image", "both"] = "text"
+    steps: int = Field(300, ge=1)
+    batch_size: int = Field(256, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    warmup: float = Field(0.05, ge=0, le=1)
+    clip: float = Field(1.0, gt=0)
+    pretraining_weight: float = Field(0.1, ge=0)
+    pretraining_batch: int = Field(256, ge=2)
+    seed: int = Field(0, ge=0)
+    checkpoint_every: int = Field(50, ge=1)
+    keep_checkpoints: int = Field(2, ge=1)
+    log_every: int = Field(1, ge=1)

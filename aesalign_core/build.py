@@ -1,0 +1,136 @@
+"""From a recipe to built components, each once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from aesalign_core import device as devices
+from aesalign_core.errors import ModelError, PluginError
+from aesalign_core.hookspecs import Kind
+from aesalign_core.messages import warn
+from aesalign_core.plugins import Registry, registry
+from aesalign_core.protocols import (
+    CombinedReward,
+    Encoder,
+    Judge,
+    Objective,
+    Rephraser,
+    Retriever,
+    Reward,
+    TrainableEncoder,
+)
+from aesalign_core.recipe import Recipe, Use, is_model_spec
+from aesalign_core.settings import validate
+
+_PROTOCOLS: dict[Kind, tuple[type, ...]] = {
+    "encoder": (Encoder,),
+    "rephraser": (Rephraser,),
+    "reward": (Reward, CombinedReward),
+    "retriever": (Retriever,),
+    "objective": (Objective,),
+    "judge": (Judge,),
+}
+
+
+class Builder:
+    """Builds a recipe's components on demand and keeps them. It is the `BuildContext` that they are given."""
+
+    def __init__(self, recipe: Recipe | None = None, *, found: Registry | None = None) -> None:
+        self.recipe = recipe or Recipe()
+        self.registry = found or registry()
+        self._device: str | None = None
+        self._built: dict[str, Any] = {}
+        self._warned: set[str] = set()
+
+    @property
+    def device(self) -> str:
+        """The device, chosen on first use."""
+        if self._device is None:
+            self._device = devices.choose(self.recipe.device)
+        return self._device
+
+    def warn(self, message: str) -> None:
+        """One line on stderr, once per message."""
+        if message not in self._warned:
+            self._warned.add(message)
+            warn(message)
+
+    def component(self, kind: Kind, use: Use, **extra: Any) -> Any:
+        """Builds a component, or gives the one already built from equal settings.
+
+        Raises:
+            PluginError: What was built does not do what its kind must.
+        """
+        key = kind + json.dumps([use.use, use.settings, extra], sort_keys=True, default=str)
+        if key not in self._built:
+            factory = self.registry.factory(kind, use.use)
+            settings = validate(factory.Settings, {**use.settings, **extra}, where=f"{kind} {use.use}")
+            built = factory(settings, self)
+            if not isinstance(built, _PROTOCOLS[kind]):
+                offer = self.registry.find(kind, use.use)
+                raise PluginError(
+                    f"{kind} {use.use!r} of {offer.distribution} breaks its contract: it lacks "
+                    + ", ".join(_missing(built, _PROTOCOLS[kind][0]))
+                )
+            self._built[key] = built
+        return self._built[key]
+
+    def encoder(self, spec: str | None = None) -> Encoder:
+        """An encoder by component name, `ARCH/PRETRAINED` or RUN folder; None: the recipe's own."""
+        use = self.recipe.encoder if spec is None else Use(use=spec)
+        if not is_model_spec(use.use):
+            if spec == self.recipe.encoder.use:
+                use = self.recipe.encoder
+            return cast("Encoder", self.component("encoder", use))
+        if Path(use.use).is_dir():
+            return self._aligned(Path(use.use))
+        return cast("Encoder", self.component("encoder", Use(use="open_clip", **use.settings), model=use.use))
+
+    def _aligned(self, folder: Path) -> Encoder:
+        from aesalign_core import runs
+
+        key = f"run:{folder.resolve()}"
+        if key not in self._built:
+            run = runs.read(folder)
+            base = Builder(run.recipe.model_copy(update={"device": self.recipe.device}), found=self.registry)
+            base._device, base._warned = self._device, self._warned
+            encoder = base.encoder()
+            if not isinstance(encoder, TrainableEncoder):
+                raise ModelError(f"{encoder.name} has no heads, so {folder} cannot have been made from it")
+            self._built[key] = runs.aligned(run, encoder)
+        return cast("Encoder", self._built[key])
+
+    def reward(self, spec: str, settings: Mapping[str, Any] | None = None) -> Reward:
+        """A reward by component name; without settings, those of the recipe's entry of that name."""
+        use = Use(use=spec, **(settings or {}))
+        if settings is None:
+            use = next((u for u in self.recipe.rewards if u.use == spec), use)
+        return cast("Reward", self.component("reward", use))
+
+    def rewards(self) -> list[Reward | CombinedReward]:
+        """The recipe's rewards."""
+        return [self.component("reward", use) for use in self.recipe.rewards]
+
+    def rephraser(self) -> Rephraser:
+        """The recipe's rephraser."""
+        return cast("Rephraser", self.component("rephraser", self.recipe.rephraser))
+
+    def retriever(self, location: Path) -> Retriever:
+        """The recipe's retriever, over the store at a location."""
+        return cast("Retriever", self.component("retriever", self.recipe.retriever, location=str(location)))
+
+    def objective(self) -> Objective:
+        """The recipe's objective."""
+        return cast("Objective", self.component("objective", self.recipe.objective))
+
+    def judge(self) -> Judge:
+        """The recipe's judge."""
+        return cast("Judge", self.component("judge", self.recipe.judge))
+
+
+def _missing(built: object, protocol: type) -> list[str]:
+    names = [n for n in dir(protocol) if not n.startswith("_")] + list(getattr(protocol, "__annotations__", {}))
+    return sorted({n for n in names if not hasattr(built, n)}) or ["a call"]

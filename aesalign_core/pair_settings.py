@@ -1,0 +1,30 @@
+"""Settings of preference grids; a module of its own because recipes are validated without numpy."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from aesalign_core.settings import Settings
+from aesalign_core.types import Strategy
+
+
+class PairSettings(Settings):
+    """How grids are cut from a ranking (section 3.3 of the paper).
+
+    Attributes:
+        rows: u, semantic bands.
+        columns: v, photos kept in each band.
+        candidates: K, retrieved per query.
+        stride: Ranks apart, by reward within a band, of neighbouring photos of a row.
+        margin: Least reward difference of neighbours in a row, in standard deviations of the gallery's reward.
+        strategy: The rephrasing that candidates are retrieved with.
+        reward: The gallery column to order by; None: the only one, or the first of the recipe's.
+    """
+
+    rows: int = Field(5, ge=1, le=100)
+    columns: int = Field(5, ge=1, le=100)
+    candidates: int = Field(100, ge=2, le=10_000)
+    stride: int = Field(1, ge=1, le=1000)
+    margin: float = Field(0.0, ge=0.0, le=10.0)
+    strategy: Strategy = "k_list"
+    reward: str | None = None

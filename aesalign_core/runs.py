@@ -1,0 +1,1 @@
+"""RUN folders: what a training run leaves, and the aligned encoder in it."""

@@ -1,0 +1,1 @@
+"""What works with no network and no key."""

@@ -1,0 +1,1 @@
+"""LAION's aesthetic predictors."""

@@ -1,0 +1,1 @@
+"""Galleries as LanceDB tables."""

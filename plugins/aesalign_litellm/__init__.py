@@ -1,0 +1,1 @@
+"""LLMs of any provider, through litellm."""

@@ -1,0 +1,1 @@
+"""Encoders of the open_clip library."""

@@ -1,0 +1,1 @@
+"""Preference-RL objectives."""
