@@ -91,13 +91,17 @@ def parse(values: Mapping[str, Any], *, where: str) -> Recipe:
 
 
 def check(recipe: Recipe, *, where: str, found: Registry | None = None) -> None:
-    """Validates the settings of every component that a recipe names, building none.
+    """Validates the settings of every component that a recipe names itself, building none.
+
+    Defaults are left alone: a default of a plugin that is disabled is no error until it is needed.
 
     Raises:
         RecipeError: A component is unknown, or a setting of it is wrong.
     """
     plugins = found or registry()
     for kind, place, use in recipe.uses():
+        if place.strip("[]").partition("]")[0] not in recipe.model_fields_set:
+            continue
         if kind == "encoder" and is_model_spec(use.use):
             continue
         factory = plugins.factory(kind, use.use)

@@ -1,0 +1,44 @@
+# Short commands. Everything runs in $(VENV), which is made on first use.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+PHOTOS ?= ../shared/photos
+
+.PHONY: install test test-fast lint format check demo bench train clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+test: install ## the whole suite
+	$(BIN)/pytest
+
+test-fast: install ## without what is slow
+	$(BIN)/pytest -m "not slow and not network"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test ## what CI runs
+
+demo: install
+	$(BIN)/aesalign demo
+
+bench: install ## index throughput and memory, each against its baseline in the same run
+	$(BIN)/python -m benchmarks.indexing --photos $(PHOTOS)/images
+
+train: install ## the embedded heads again, from the photographs
+	$(BIN)/python -m aesalign_embedded.training projections --photos $(PHOTOS)
+	$(BIN)/python -m aesalign_embedded.training reward --photos $(PHOTOS)
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""`aesalign align`: preference grids → aligned encoder."""

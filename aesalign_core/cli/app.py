@@ -1,0 +1,92 @@
+"""The Typer application, and the one place where an exception becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+from aesalign_core.cli import align, demo, doctor, evaluate, index, pairs, plugins, rephrase, score, search
+from aesalign_core.cli.options import DEBUG
+from aesalign_core.errors import AesalignError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="aesalign",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Align image search with human preference: relevant [i]and[/i] beautiful, in one model.\n\n"
+    "Start with [bold]aesalign demo[/bold], then index your own photos.",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from aesalign_core import __version__
+
+        typer.echo(f"aesalign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+for verb in (demo, index, search, rephrase, score, pairs, align):
+    app.command(verb.NAME)(verb.command)
+app.add_typer(evaluate.app, name="eval")
+app.command(plugins.NAME)(plugins.command)
+app.command(doctor.NAME)(doctor.command)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"aesalign: {message}", file=sys.stderr)  # noqa: T201
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    return code
+
+
+def _invoke() -> Any:
+    return typer.main.get_command(app).main(standalone_mode=False)
+
+
+def run() -> None:
+    """Runs the command line and exits: 0 done, 1 expected failure, 2 usage, 130 interrupted."""
+    try:
+        result = _invoke()
+        sys.stdout.flush()
+        code = result if isinstance(result, int) else 0
+    except AesalignError as error:
+        code = _fail(f"error: {error}", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted; run the same command again to go on", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader left (`| head`): not an error. Python must not try to flush again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _usage_or_bug(error)
+    sys.exit(code)
+
+
+def _usage_or_bug(error: Exception) -> int:
+    show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if callable(show) and isinstance(exit_code, int):  # click's usage errors
+        show()
+        return exit_code
+    if isinstance(error, MemoryError):
+        return _fail("error: out of memory (try a smaller --batch-size)", 1)
+    return _fail(
+        f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
+        f" ({DEBUG}=1 or --debug shows where; please report it)",
+        1,
+    )

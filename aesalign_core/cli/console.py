@@ -1,0 +1,88 @@
+"""What people see: tables on stdout, progress on stderr. JSON never mixes with either."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Report = Callable[[int, int], None]
+
+
+def out() -> Console:
+    """Rich, on stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def note(message: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(message, err=True)
+
+
+def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """One document."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_json_line(document: Mapping[str, Any]) -> None:
+    """One line of JSON lines."""
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> None:
+    """Prints a table; columns whose positions are in `numbers` are aligned right. Cells are never read as markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for position, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if position in numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*[Text(cell) for cell in row])
+    out().print(drawn)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Report]:
+    """A bar with a rate and the time left; where stderr is no terminal, one line at the end.
+
+    Yields:
+        A call that takes (done, total).
+    """
+    if not sys.stderr.isatty():
+        last = (0, 0)
+
+        def remember(done: int, total: int) -> None:
+            nonlocal last
+            last = (done, total)
+
+        yield remember
+        if last[1]:
+            note(f"{label}: {last[0]} of {last[1]}")
+        return
+    with _bar() as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.speed:.1f}/s"),
+        TimeRemainingColumn(),
+    ]
+    return Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,65 @@
+"""`aesalign index`: photos → gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aesalign_core.cli import compose, console
+from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rewards, Set
+
+if TYPE_CHECKING:
+    from aesalign_core.indexing import IndexReport
+
+NAME = "index"
+
+
+def command(
+    photos: Annotated[Path, typer.Argument(help="A folder, or a text file with one path a line.")],
+    gallery: Gallery,
+    encoder: Encoder = None,
+    rewards: Rewards = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete photos whose file is gone.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Photos per forward pass.")] = 64,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Threads that decode.")] = None,
+    recipe: Recipe = None,
+    overrides: Set = None,
+    device: Device = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Embed and score photos into a gallery.
+
+    Running it again adds only what is new. Files that cannot be decoded are listed and cost nothing else.
+
+    Example: [bold]aesalign index ~/Pictures -g gallery --reward embedded[/bold]
+    """
+    from aesalign_core.indexing import index
+
+    build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rewards=rewards)
+    console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
+    with console.progress("indexing") as progress:
+        report = index(photos, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)
+    if json:
+        console.print_json(report.as_dict())
+    else:
+        _show(report, gallery)
+
+
+def _show(report: IndexReport, gallery: Path) -> None:
+    counts = {
+        "added": report.added,
+        "unchanged": report.unchanged,
+        "moved": report.moved,
+        "removed": report.removed,
+        "vanished": report.vanished,
+        "left out": len(report.bad),
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    console.out().print(f"{gallery}: {told or 'nothing to do'}, in {report.seconds:.1f} s", markup=False)
+    if report.vanished:
+        console.note("files that vanished are still in the gallery; --prune deletes them")
+    if report.bad:
+        console.table("Left out", ["file", "reason"], [[b.path, b.reason] for b in report.bad])

@@ -1,0 +1,37 @@
+"""Files of queries: one a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aesalign_core.errors import AesalignError, QueryError
+from aesalign_core.search import check_query
+
+MAX_BYTES = 100_000_000
+
+
+def read_queries(path: Path) -> list[str]:
+    """Reads a file of queries, without its empty lines.
+
+    Raises:
+        QueryError: The file cannot be read, holds none, or one of them cannot be searched; the error names the line.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise QueryError(f"{path} is larger than {MAX_BYTES:,} bytes", hint="split it")
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise QueryError(f"cannot read the queries {path}: {reason}") from None
+    queries = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            check_query(line)
+        except AesalignError as error:
+            raise QueryError(f"{path}, line {number}: {error.args[0]}", hint=error.hint) from None
+        queries.append(line.strip())
+    if not queries:
+        raise QueryError(f"{path} holds no query", hint="write one query a line")
+    return queries
