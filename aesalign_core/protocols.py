@@ -8,6 +8,7 @@ imports torch; only `TrainableEncoder` and `Objective` speak of its types.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -179,6 +180,13 @@ class Retriever(Protocol):
         """Names of the reward columns."""
         ...
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Holds the right to write over several writes (each write takes it itself otherwise).
+
+        Raises GalleryError if another process has it.
+        """
+        ...
+
     def add(self, rows: pa.Table) -> None:
         """Appends rows: id, path (string), width, height (int32), vector (list<float32>[d]), rewards (float32)."""
         ...
@@ -192,7 +200,7 @@ class Retriever(Protocol):
         ...
 
     def set_column(self, name: str, ids: Sequence[str], scores: Scores) -> None:
-        """Writes a reward column, adding it if it is new; rows not named keep what they have."""
+        """Writes a reward column, adding it if it is new; rows not named keep what they have; NaN: no score."""
         ...
 
     def scan(self, columns: Sequence[str], *, batch_size: int = 4096) -> Iterator[pa.RecordBatch]:
