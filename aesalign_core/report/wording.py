@@ -1,0 +1,66 @@
+"""Numbers and verdicts in words."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from aesalign_core.evaluation.statistics import Difference
+from aesalign_core.report.comparison import Measure
+
+VERDICTS = {"gained": "better", "lost": "worse", "undecided": "no clear difference"}
+_MINUS = "−"
+
+
+def clean(text: str) -> str:
+    """Text as a page can hold it: no control characters, no broken surrogates, no runs of white space.
+
+    File names and queries come from anywhere. What would be markup is escaped by the template, not here.
+    """
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    spaced = "".join(" " if c.isspace() or unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in whole)
+    return " ".join(spaced.split())
+
+
+def value(number: float, unit: str = "number") -> str:
+    """A mean: `5.31`, or as a share `62.5%`."""
+    if not math.isfinite(number):
+        return "–"
+    text = f"{number * 100:.1f}%" if unit == "share" else f"{number:.{_decimals(number)}f}"
+    return text.replace("-", _MINUS)
+
+
+def change(number: float, unit: str = "number") -> str:
+    """A difference with its sign: `+0.31`, or of shares `+12.5 points`."""
+    if not math.isfinite(number):
+        return "unknown"
+    scaled = number * 100 if unit == "share" else number
+    text = f"{scaled:+.{1 if unit == 'share' else _decimals(number)}f}"
+    return text.replace("-", _MINUS) + (" points" if unit == "share" else "")
+
+
+def _decimals(number: float) -> int:
+    """Enough for three significant digits of small numbers, two decimals otherwise."""
+    return 3 if abs(number) < 1 else 2
+
+
+def interval(difference: Difference, unit: str = "number") -> str:
+    """`95% interval +0.21 to +0.42`, or why there is none."""
+    if not (math.isfinite(difference.low) and math.isfinite(difference.high)):
+        return "no interval: one query says nothing about spread"
+    low, high = change(difference.low, unit).removesuffix(" points"), change(difference.high, unit)
+    return f"{difference.level:.0%} interval {low} to {high}"
+
+
+def headline(measures: Sequence[Measure]) -> str:
+    """What all measures say together, such as `Better on 2 of 3 measures, no clear difference on 1`."""
+    if not measures:
+        return "Nothing was measured."
+    counts = {v: sum(m.result.verdict == v for m in measures) for v in ("gained", "lost", "undecided")}
+    if counts["gained"] == len(measures) > 1:
+        return f"Better on all {len(measures)} measures."
+    parts = [f"{VERDICTS[v]} on {n}" for v, n in counts.items() if n]
+    parts[0] = f"{parts[0]} of {len(measures)} measure{'s' if len(measures) != 1 else ''}"
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:] + "."
