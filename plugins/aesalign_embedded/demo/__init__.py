@@ -1,0 +1,1 @@
+"""The whole flow on real photographs, with what works offline."""
