@@ -10,17 +10,17 @@ from aesalign_core.settings import Settings
 
 
 class AlignSettings(Settings):
-    """How an encoder is aligned (sections 3.3 and 4 of the paper).
+    """How an encoder is aligned. `docs/paper.md` maps each setting to its quantity in the paper.
 
     Attributes:
         tune: Which towers' heads are trained. `text` leaves every gallery valid.
         steps: Optimiser steps.
-        batch_size: Queries (grids) per step.
+        batch_size: Queries (grids) per step; all of them if there are fewer.
         learning_rate: AdamW's peak rate.
-        weight_decay: AdamW's.
+        weight_decay: AdamW's, on matrices only.
         warmup: Share of the steps over which the rate rises linearly; it then falls as a cosine to 0.
         clip: Largest gradient norm.
-        pretraining_weight: w_pt, of the contrastive loss on caption pairs; needs captions, else it must be 0.
+        pretraining_weight: w_pt, of the contrastive loss on caption pairs; without captions that loss is off.
         pretraining_batch: Caption pairs per step for that loss.
         seed: Of the batch order.
         checkpoint_every: Steps between checkpoints.
@@ -29,15 +29,15 @@ class AlignSettings(Settings):
     """
 
     tune: Literal["text", "image", "both"] = "text"
-    steps: int = Field(300, ge=1)
-    batch_size: int = Field(256, ge=1)
+    steps: int = Field(300, ge=1, le=100_000_000)
+    batch_size: int = Field(256, ge=1, le=1_000_000)
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: float = Field(0.05, ge=0, le=1)
     clip: float = Field(1.0, gt=0)
     pretraining_weight: float = Field(0.1, ge=0)
-    pretraining_batch: int = Field(256, ge=2)
-    seed: int = Field(0, ge=0)
+    pretraining_batch: int = Field(256, ge=2, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**63)
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
     log_every: int = Field(1, ge=1)

@@ -9,22 +9,23 @@ from aesalign_core.types import Strategy
 
 
 class PairSettings(Settings):
-    """How grids are cut from a ranking (section 3.3 of the paper).
+    """How grids are cut from a ranking. `docs/paper.md` maps each setting to its quantity in the paper.
 
     Attributes:
         rows: u, semantic bands.
         columns: v, photos kept in each band.
-        candidates: K, retrieved per query.
-        stride: Ranks apart, by reward within a band, of neighbouring photos of a row.
+        candidates: K, retrieved per query; a smaller gallery gives all it has.
+        stride: Ranks apart, by reward within a band, of neighbouring photos of a row; None: as many as the band
+            allows, so that a row spans its band from best to worst.
         margin: Least reward difference of neighbours in a row, in standard deviations of the gallery's reward.
         strategy: The rephrasing that candidates are retrieved with.
-        reward: The gallery column to order by; None: the only one, or the first of the recipe's.
+        reward: The gallery column to order by; None: the gallery's first.
     """
 
     rows: int = Field(5, ge=1, le=100)
     columns: int = Field(5, ge=1, le=100)
     candidates: int = Field(100, ge=2, le=10_000)
-    stride: int = Field(1, ge=1, le=1000)
+    stride: int | None = Field(None, ge=1, le=1000)
     margin: float = Field(0.0, ge=0.0, le=10.0)
     strategy: Strategy = "k_list"
     reward: str | None = None

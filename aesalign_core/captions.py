@@ -1,0 +1,133 @@
+"""Captions of photos: a CSV file with the columns `file` and `caption`, and which photo each file is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aesalign_core.errors import AesalignError
+
+if TYPE_CHECKING:
+    from aesalign_core.gallery import Gallery
+
+MAX_BYTES = 2_000_000_000
+MAX_CHARS = 10_000
+"""Of one caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One caption of one photo.
+
+    Attributes:
+        file: The photo's file, as the CSV names it.
+        text: What it shows.
+    """
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Captions whose photos are in a gallery.
+
+    Attributes:
+        texts: n captions.
+        ids: (n) the photo of each.
+        missing: Files that the gallery does not hold, each once.
+    """
+
+    texts: tuple[str, ...]
+    ids: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def read_captions(path: Path) -> list[Caption]:
+    """Reads a captions CSV: a header with `file` and `caption`, other columns are left alone.
+
+    Raises:
+        AesalignError: It cannot be read, lacks a column, or a line is empty or too long; the error names the line.
+    """
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        if not {"file", "caption"} <= set(header):
+            raise _wrong(
+                path, f"its first line must name the columns file and caption, not {','.join(header)[:60]!r}"
+            )
+        file, caption = header.index("file"), header.index("caption")
+        filled = ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+        captions = [_caption(path, line, row, file, caption) for line, row in filled]
+    except csv.Error as error:
+        raise _wrong(path, f"line {reader.line_num}: {error}") from None
+    if not captions:
+        raise _wrong(path, "it holds no caption")
+    return captions
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _wrong(path, f"larger than {MAX_BYTES / 1e9:g} GB")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise _wrong(path, "not UTF-8 text") from None
+    except OSError as error:
+        raise _wrong(path, error.strerror or "unreadable") from None
+
+
+def _caption(path: Path, line: int, row: Sequence[str], file: int, caption: int) -> Caption:
+    if len(row) <= max(file, caption) or not row[file].strip() or not row[caption].strip():
+        raise _wrong(path, f"line {line}: no file or no caption")
+    if len(row[caption]) > MAX_CHARS:
+        raise _wrong(path, f"line {line}: a caption of {len(row[caption]):,} characters")
+    return Caption(row[file].strip(), row[caption].strip())
+
+
+def _wrong(path: Path, reason: str) -> AesalignError:
+    return AesalignError(f"cannot use the captions {path}: {reason}", hint="write one file,caption a line")
+
+
+def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | None = None) -> Matched:
+    """Finds the photo of each caption in a gallery.
+
+    A file is looked for below `photos_root`, if that is given; else, or if it is not there, by its name alone, as
+    long as one photo of the gallery has that name.
+
+    Args:
+        captions: As read.
+        gallery: Whose photos are meant.
+        photos_root: The folder that the files are relative to.
+
+    Raises:
+        AesalignError: No caption's photo is in the gallery.
+    """
+    by_path: dict[str, str] = {}
+    by_name: dict[str, set[str]] = {}
+    for name, path in zip(gallery.ids(), gallery.paths(), strict=True):
+        by_path[os.path.normpath(path)] = name
+        by_name.setdefault(os.path.basename(path), set()).add(name)  # noqa: PTH119 - a million Path objects are slow
+    found = {c.file: _find(c.file, by_path, by_name, photos_root) for c in captions}
+    kept = [(c.text, photo) for c in captions if (photo := found[c.file]) is not None]
+    missing = tuple(file for file, photo in found.items() if photo is None)
+    if not kept:
+        raise AesalignError(
+            f"none of the {len(found)} captioned files is in the gallery {gallery.path}: {missing[0]}, …",
+            hint="index those photos, or name the folder that the files are relative to",
+        )
+    return Matched(tuple(text for text, _ in kept), tuple(photo for _, photo in kept), missing)
+
+
+def _find(file: str, by_path: dict[str, str], by_name: dict[str, set[str]], root: Path | None) -> str | None:
+    if root is not None:
+        whole = os.path.normpath(os.path.join(os.path.abspath(root), file))  # noqa: PTH100, PTH118 - links stay
+        if whole in by_path:
+            return by_path[whole]
+    same = by_name.get(os.path.basename(file), set())  # noqa: PTH119
+    return next(iter(same)) if len(same) == 1 else None
