@@ -80,7 +80,7 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES) -> bytes:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a regular file" if not stat.S_ISDIR(status.st_mode) else "is a folder")
+                raise ImageError("not a regular file")
             data = file.read(limit + 1) if status.st_size <= limit else None
     except (OSError, ValueError) as error:
         raise ImageError(_reason(error)) from None
@@ -218,10 +218,12 @@ def _reason(error: Exception) -> str:
         return "no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder"
     if isinstance(error, OSError) and error.errno == errno.ENXIO:
         return "not a regular file"
-    if isinstance(error, UnidentifiedImageError):
-        return "not a readable image"
+    if isinstance(error, UnidentifiedImageError | SyntaxError):  # SyntaxError: how Pillow says "not my format"
+        return "its header is broken"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error) if isinstance(error, OSError) else describe(error)

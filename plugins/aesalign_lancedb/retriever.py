@@ -15,7 +15,7 @@ from aesalign_core.errors import GalleryError, QueryError
 from aesalign_core.protocols import BuildContext
 from aesalign_core.settings import Settings as BaseSettings
 from aesalign_core.types import Match, Scores, Vectors
-from aesalign_lancedb import checks
+from aesalign_lancedb import checks, guard
 from aesalign_lancedb.writing import LOCK, WriterLock, reason, storage_errors
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class LanceRetriever:
     def __init__(self, settings: Settings, context: BuildContext) -> None:
         self.settings = settings
         self.location = Path(settings.location)
+        self._folder = self.location / f"{TABLE}.lance"
         self._lock = WriterLock(self.location)
         self._open_table: Any = None
         self._small_writes = 0
@@ -68,7 +69,7 @@ class LanceRetriever:
 
     def exists(self) -> bool:
         """Whether the store is there already; also moves on to what other processes have written since."""
-        versions = self.location / f"{TABLE}.lance" / "_versions"
+        versions = self._folder / "_versions"
         there = versions.is_dir() and any(versions.iterdir())
         if self._open_table is not None:
             self._open_table = None if not there else self._open_table
@@ -86,8 +87,9 @@ class LanceRetriever:
             if self.exists():
                 raise GalleryError(f"there is a gallery at {self.location} already")
             # What a killed creation left is no table yet.
-            shutil.rmtree(self.location / f"{TABLE}.lance", ignore_errors=True)
-            self._open_table = lancedb.connect(str(self.location)).create_table(TABLE, schema=schema)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            with guard.whole(self._folder, size=0):
+                self._open_table = lancedb.connect(str(self.location)).create_table(TABLE, schema=schema)
 
     def _check_free(self) -> None:
         """Refuses to make a gallery where other things are."""
@@ -148,16 +150,27 @@ class LanceRetriever:
                 self._depth -= 1
 
     @contextlib.contextmanager
-    def _write(self, action: str) -> Iterator[None]:
-        with self.writing(), storage_errors(action, self.location):
-            yield
+    def _write(self, action: str, size: int = 0) -> Iterator[None]:
+        with self.writing():
+            with self._whole(action, size):
+                yield
             self._small_writes += 1
             if self._small_writes >= _COMPACT_EVERY:
                 self._compact()
 
+    @contextlib.contextmanager
+    def _whole(self, action: str, size: int = 0) -> Iterator[None]:
+        try:
+            with storage_errors(action, self.location), guard.whole(self._folder, size=size):
+                yield
+        except GalleryError:
+            # The table on disk is as it was; the one in memory may not be.
+            self._open_table = None
+            raise
+
     def _compact(self) -> None:
         """Merges small files; readers of the versions of the last day are left alone."""
-        with storage_errors("compact", self.location):
+        with self._whole("compact"):
             self._table().optimize(cleanup_older_than=_KEEP_VERSIONS)
         self._small_writes = 0
 
@@ -171,7 +184,7 @@ class LanceRetriever:
         dim = schema.field("vector").type.list_size
         flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         checks.stored_vectors(np.asarray(flat, dtype=np.float32).reshape(rows.num_rows, -1), dim)
-        with self._write("write to"):
+        with self._write("write to", 2 * rows.nbytes):
             self._table().add(_conform(rows, schema))
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -209,7 +222,7 @@ class LanceRetriever:
     def _merge(self, rows: pa.Table) -> None:
         if rows.num_rows:
             checks.id_list(rows["id"].to_pylist())
-            with self._write("write to"):
+            with self._write("write to", 2 * rows.nbytes):
                 self._table().merge_insert("id").when_matched_update_all().execute(rows)
 
     # -- reading
