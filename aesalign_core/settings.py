@@ -44,6 +44,9 @@ def validate(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
             raise SettingsError(
                 f"{where}: unknown key {key!r}", hint=nearest(key, list(model.model_fields))
             ) from None
+        problem = f"{where}: {key or 'settings'}: {first['msg']}"
+        if model.model_config.get("hide_input_in_errors"):
+            raise SettingsError(problem) from None
         given = repr(first["input"])
         given = given if len(given) <= 60 else given[:57] + "..."
-        raise SettingsError(f"{where}: {key or 'settings'}: {first['msg']}, not {given}") from None
+        raise SettingsError(f"{problem}, not {given}") from None

@@ -1,0 +1,89 @@
+"""An exact-match cache of answers on disk: the same question to the same model is asked once.
+
+SQLite in WAL mode, so that many processes may read and write at once. It holds JSON text and hashes of the
+questions: neither the questions themselves nor any key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+FILE = "answers.sqlite3"
+WAIT = 30.0
+"""Seconds to wait for another process that writes."""
+
+
+def key_of(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> str:
+    """sha256, in hex, over everything that an answer depends on."""
+    document = json.dumps([1, model, list(messages), dict(parameters)], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+class AnswerCache:
+    """Answers by key. A cache that cannot be used costs one warning and nothing else.
+
+    Args:
+        folder: Made if it is missing, for its owner only.
+        warn: Told, once, why the cache is not used.
+    """
+
+    def __init__(self, folder: Path, *, warn: Callable[[str], None]) -> None:
+        self.path = folder / FILE
+        self._warn = warn
+        self._ready = False
+        self._usable = True
+
+    def get(self, key: str) -> Any | None:
+        """The JSON value kept under a key; None if there is none or it is damaged."""
+        row = None
+        with self._database() as database:
+            if database is not None:
+                row = database.execute("SELECT value FROM answers WHERE key = ?", (key,)).fetchone()
+        return _decoded(row[0]) if row else None
+
+    def put(self, key: str, value: Any) -> None:
+        """Keeps a JSON value; the latest wins."""
+        text = json.dumps(value)
+        with self._database() as database:
+            if database is not None:
+                database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, text))
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection | None]:
+        if not self._usable:
+            yield None
+            return
+        try:
+            # A connection per use costs 0.1 ms and may be had from any thread and after any fork.
+            with closing(self._open()) as database, database:
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            self._usable = False
+            self._warn(f"answers are not cached: {self.path}: {error}")
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._ready:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = sqlite3.connect(self.path, timeout=WAIT)
+        try:
+            if not self._ready:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+                self._ready = True
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _decoded(text: str) -> Any | None:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError, TypeError):
+        return None

@@ -1,0 +1,215 @@
+"""A real HTTP server on loopback that speaks OpenAI's chat API and misbehaves as a test's script says.
+
+A script is a list of `Step`s, one per request in the order they come in; the last one repeats. A step's `content` is
+the assistant's message, or a function of the request that makes it.
+
+Example:
+    ```python
+    def test_it(llm_server):
+        llm_server.script(Step(status=429, headers={"Retry-After": "1"}), Step(content='{"expectations": ["fog"]}'))
+        ...
+        assert len(llm_server.requests) == 2
+    ```
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request, as it came."""
+
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    at: float
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return json.loads(self.raw)  # type: ignore[no-any-return]
+
+    @property
+    def user(self) -> str:
+        """The user message, decoded."""
+        return str(self.body["messages"][-1]["content"])
+
+    @property
+    def query(self) -> str:
+        """The query between the tags of the user message."""
+        return str(json.loads(self.user.removeprefix("<query>\n").removesuffix("\n</query>")))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the server does with one request.
+
+    Attributes:
+        content: The assistant's message, or how to make it from the request.
+        status: HTTP status; anything but 200 answers with `body` or an error document.
+        headers: Extra response headers.
+        delay: Seconds before it answers.
+        body: The raw HTTP body, instead of a completion.
+        finish: The completion's finish_reason.
+        usage: (prompt, completion) tokens; None leaves them out.
+        hang_up: Close the connection without a response.
+    """
+
+    content: str | Callable[[Received], str] = "{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    body: bytes | None = None
+    finish: str = "stop"
+    usage: tuple[int, int] | None = (100, 20)
+    hang_up: bool = False
+
+
+def expectations(*phrases: str) -> str:
+    """A good answer for `k_list`."""
+    return json.dumps({"expectations": list(phrases)})
+
+
+KEYWORDS = {
+    "style": ["candid"],
+    "composition": ["low angle", "clear background"],
+    "light": ["golden hour"],
+    "colour": ["warm tones"],
+    "detail": ["sharp fur"],
+}
+
+
+def good(request: Received) -> str:
+    """A good answer for whatever strategy is asked for, read from the schema in the system message."""
+    system = request.body["messages"][0]["content"]
+    query = request.query.rstrip(".")
+    if '"title": "Description"' in system:
+        return json.dumps({"description": f"{query}, seen from close by in soft evening light."})
+    if '"title": "Reorganised"' in system:
+        return json.dumps({"keywords": KEYWORDS, "sentence": f"{query} in warm tones at golden hour"})
+    if '"title": "Keywords"' in system:
+        return json.dumps(KEYWORDS)
+    return expectations("soft light", f"a fine {query}", "calm background")
+
+
+class LlmServer:
+    """The server, its script and what it received."""
+
+    def __init__(self) -> None:
+        self.requests: list[Received] = []
+        self.in_flight = self.most_in_flight = 0
+        self._steps: list[Step] = [Step(good)]
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+
+    @property
+    def base(self) -> str:
+        """What `api_base` must be."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def script(self, *steps: Step) -> None:
+        """Replaces the script and forgets what was received."""
+        with self._lock:
+            self._steps = list(steps)
+            self.requests.clear()
+            self.most_in_flight = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _receive(self, request: Received) -> Step:
+        with self._lock:
+            step = self._steps[min(len(self.requests), len(self._steps) - 1)]
+            self.requests.append(request)
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            return step
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                request = Received(self.path, dict(self.headers), raw, time.monotonic())
+                step = server._receive(request)
+                try:
+                    time.sleep(step.delay)
+                    if step.hang_up:
+                        self.close_connection = True
+                    else:
+                        self._send(step, _body(step, request))
+                except OSError:
+                    self.close_connection = True  # the client did not wait
+                finally:
+                    server._leave()
+
+            def _send(self, step: Step, body: bytes) -> None:
+                self.send_response(step.status)
+                for name, value in {"Content-Type": "application/json", **step.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+def _body(step: Step, request: Received) -> bytes:
+    if step.body is not None:
+        return step.body
+    if step.status != 200:
+        return json.dumps({"error": {"message": f"scripted {step.status}", "type": "scripted"}}).encode()
+    content = step.content if isinstance(step.content, str) else step.content(request)
+    message = {"role": "assistant", "content": content}
+    document: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": request.body["model"],
+        "choices": [{"index": 0, "finish_reason": step.finish, "message": message}],
+    }
+    if step.usage:
+        prompt, completion = step.usage
+        document["usage"] = {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        }
+    return json.dumps(document).encode()
+
+
+@pytest.fixture
+def llm_server() -> Iterator[LlmServer]:
+    """A running server whose answers are good until it is scripted otherwise."""
+    server = LlmServer()
+    server.start()
+    yield server
+    server.stop()
