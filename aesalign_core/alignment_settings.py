@@ -37,7 +37,7 @@ class AlignSettings(Settings):
     clip: float = Field(1.0, gt=0)
     pretraining_weight: float = Field(0.1, ge=0)
     pretraining_batch: int = Field(256, ge=2, le=1_000_000)
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(0, ge=0, lt=2**62)
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
     log_every: int = Field(1, ge=1)

@@ -123,7 +123,8 @@ def describe(
     how = getattr(rephraser, "settings", None)
     made_from = (
         list(queries), names, settings.model_dump(), reward, gallery.reward_fingerprints[reward], mean, std,
-        gallery.space, encoder.spaces.text, rephraser.name, how.model_dump_json() if isinstance(how, BaseModel) else "",
+        gallery.space, encoder.spaces.text, rephraser.name,
+        how.model_dump_json() if isinstance(how, BaseModel) else "",
     )  # fmt: skip
     return PairsHeader(
         settings=settings,

@@ -49,7 +49,8 @@ def ranked_dpo(batch: PreferenceBatch, pairs: Tensor, *, beta: float, label_smoo
     count = pairs.sum()
     weight = pairs.to(precise) / count.clamp(min=1)
     with torch.no_grad():
-        accuracy, margin = ((logits > 0) * weight).sum(), (logits * weight).sum()
+        accuracy = (pairs & (logits > 0)).sum() / count.clamp(min=1)
+        margin = (logits * weight).sum()
     return ObjectiveOutput(loss=(losses * weight).sum(), accuracy=accuracy, margin=margin, pairs=count)
 
 

@@ -1,0 +1,64 @@
+"""`metrics.jsonl`: one line per logged step, cut back to the checkpoint that a run resumes from."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import IO
+
+from aesalign_core.files import write_text
+
+Metrics = dict[str, float]
+
+
+def read_metrics(path: Path) -> list[Metrics]:
+    """The lines of a log, up to the first that is not whole (a kill may leave one)."""
+    lines: list[Metrics] = []
+    if not path.exists():
+        return lines
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            values = json.loads(line)
+            lines.append({str(name): float(value) for name, value in values.items()})
+        except (ValueError, TypeError, AttributeError):
+            break
+    return lines
+
+
+class MetricsLog:
+    """Appends to a log.
+
+    Args:
+        path: The file.
+        after: Steps done: later lines are cut off, they will come again.
+    """
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        self.lines = [line for line in read_metrics(path) if line.get("step", after + 1) <= after]
+        write_text(path, "".join(_line(values) for values in self.lines))
+        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+
+    @property
+    def seconds(self) -> float:
+        """Training time up to the last line."""
+        return self.lines[-1].get("seconds", 0.0) if self.lines else 0.0
+
+    def append(self, values: Metrics) -> None:
+        """Adds a line."""
+        self._file.write(_line(values))
+        self.lines.append(values)
+
+    def sync(self) -> None:
+        """Waits until all lines are on the disk; called before a checkpoint, which must not be ahead of its log."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _line(values: Metrics) -> str:
+    whole = {name: int(value) if name in ("step", "pairs") else value for name, value in values.items()}
+    return json.dumps(whole, allow_nan=False) + "\n"
