@@ -63,9 +63,10 @@ def search(
     candidates = max(RERANK_FACTOR * k, RERANK_LEAST) if reward_weight else k
     columns = (column,) if column else ()
     found = gallery.search(encoder.encode_texts(texts), candidates, rewards=columns, where=where)
+    made: Sequence[Rephrasing | None] = rephrasings or [None] * len(queries)
     results = [
         SearchResult(query, _rank(gallery, matches, column, reward_weight)[:k], rephrasing)
-        for query, matches, rephrasing in zip(queries, found, rephrasings or [None] * len(queries), strict=True)
+        for query, matches, rephrasing in zip(queries, found, made, strict=True)
     ]
     return [_after_hooks(result, plugins) for result in results] if plugins else results
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
-"""(n, d) float32."""
-Scores = NDArray[np.float32]
-"""(n,) float32, higher is better."""
-Pixels = NDArray[np.generic]
-"""One preprocessed image, of the shape and dtype that its maker chose."""
+    Vectors = NDArray[np.float32]
+    """(n, d) float32."""
+    Scores = NDArray[np.float32]
+    """(n,) float32, higher is better."""
+    Pixels = NDArray[np.generic]
+    """One preprocessed image, of the shape and dtype that its maker chose."""
+else:
+    # Only type checkers read these; at start-up NumPy would be half of the time that `aesalign --help` takes.
+    Vectors = Scores = Pixels = Any
 
 Tower = Literal["text", "image"]
 Strategy = Literal["original", "repeat", "detail", "k_list", "kw_dict", "reorg"]

@@ -1,1 +1,76 @@
 """`aesalign align`: preference grids → aligned encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aesalign_core.cli import compose, console
+from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Set
+
+if TYPE_CHECKING:
+    from aesalign_core.alignment import AlignResult
+
+NAME = "align"
+
+
+def command(
+    gallery: Gallery,
+    pairs: Annotated[Path, typer.Option("--pairs", "-p", help="The Parquet file that `pairs` wrote.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The RUN folder.")],
+    captions: Annotated[
+        Path | None,
+        typer.Option("--captions", help="CSV with the columns file and caption, for the pre-training loss."),
+    ] = None,
+    photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What the CSV's files are below.")] = None,
+    tune: Annotated[str | None, typer.Option("--tune", help="text, image or both.")] = None,
+    objective: Annotated[str | None, typer.Option("--objective", help="Objective component.")] = None,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the newest checkpoint.")] = True,
+    encoder: Encoder = None,
+    recipe: Recipe = None,
+    overrides: Set = None,
+    device: Device = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Fine-tune an encoder on preference grids.
+
+    Killed or interrupted, the same command goes on from the newest checkpoint, with the same batches. --tune text
+    leaves every gallery valid.
+
+    Example: [bold]aesalign align -p pairs.parquet -g gallery -o run --captions captions.csv --tune text[/bold]
+    """
+    from aesalign_core.alignment import align
+
+    changes = [*(overrides or ()), *([f'align.tune="{tune}"'] if tune else [])]
+    build = compose.builder(recipe=recipe, overrides=changes, device=device, encoder=encoder, objective=objective)
+    with console.phases() as progress:
+        result = align(
+            pairs, gallery, out, build,
+            captions=captions, photos_root=photos_root, progress=progress, resume=resume,
+        )  # fmt: skip
+    if json:
+        console.print_json(result.as_dict())
+    else:
+        _show(result)
+
+
+def _show(result: AlignResult) -> None:
+    if result.already_finished:
+        console.note(f"{result.run} was finished already; nothing was done")
+    if result.resumed_from is not None:
+        console.note(f"went on from step {result.resumed_from}")
+    if result.missing:
+        console.note(f"{result.missing} captioned files are not in the gallery and were left out")
+    towers = " and ".join(result.tuned)
+    told = f"{result.encoder}, {towers} aligned on {result.queries} queries in {result.seconds:.1f} s"
+    console.out().print(f"{result.run}: {told}; pre-training loss {result.pretraining}", markup=False)
+    names = [name for name in ("loss", "dpo", "pretraining", "accuracy", "margin") if name in result.last]
+    rows = [[name, f"{result.first[name]:.4f}", f"{result.last[name]:.4f}"] for name in names]
+    console.table("", ["", "first step", f"step {result.steps}"], rows, numbers=[1, 2])
+    if result.tuned == ("text",):
+        console.note(f"the gallery stays as it is: aesalign search QUERY -g GALLERY --encoder {result.run}")
+    else:
+        console.note(f"the image space is new: aesalign index PHOTOS -g NEW_GALLERY --encoder {result.run}")

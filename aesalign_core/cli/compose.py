@@ -5,17 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from aesalign_core import recipe as recipes
-from aesalign_core.build import Builder
 from aesalign_core.errors import RecipeError, SettingsError
 from aesalign_core.messages import nearest
-from aesalign_core.types import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
+    from aesalign_core.build import Builder
     from aesalign_core.gallery import Gallery
     from aesalign_core.protocols import Encoder
+    from aesalign_core.types import Strategy
 
 
 def builder(
@@ -33,6 +32,9 @@ def builder(
     Raises:
         SettingsError: Anything in the recipe or the flags is wrong. Nothing was built.
     """
+    from aesalign_core import recipe as recipes
+    from aesalign_core.build import Builder
+
     values = recipes.load(recipe).model_dump(mode="json", exclude_none=True) if recipe else {}
     if device:
         values["device"] = device
@@ -53,12 +55,14 @@ def builder(
 
 def _apply(values: dict[str, Any], override: str) -> None:
     """Sets one dotted key; a number is a position in a list. `rewards.name=x` would be ambiguous and is refused."""
+    from aesalign_core.recipe import Recipe
+
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise SettingsError(f"--set {override!r} is not KEY=VALUE", hint="for example --set align.steps=100")
     target: Any = values
-    defaults: Any = recipes.Recipe().model_dump(mode="json", exclude_none=True)
+    defaults: Any = Recipe().model_dump(mode="json", exclude_none=True)
     try:
         for part in parts[:-1]:
             target, defaults = _descend(target, defaults, part)
@@ -94,15 +98,23 @@ def encoder_of(gallery: Gallery, build: Builder, *, chosen: bool) -> Encoder:
     return build.encoder() if chosen else build.encoder(gallery.encoder_name)
 
 
+def describe_encoder(encoder: Encoder) -> str:
+    """Name, device and, where the encoder has one, precision: what was chosen, for people to see."""
+    precision = getattr(encoder, "precision", None)
+    return f"{encoder.name} on {encoder.device}" + (f", {precision}" if precision else "")
+
+
 def strategy(name: str | None, default: Strategy) -> Strategy:
     """A strategy by name.
 
     Raises:
         SettingsError: There is none of this name; the error names the nearest.
     """
+    from aesalign_core.types import STRATEGIES
+
     if name is None:
         return default
-    for known in get_args(Strategy):
+    for known in STRATEGIES:
         if known == name:
-            return known  # type: ignore[no-any-return]
+            return known
     raise SettingsError(f"no strategy is named {name!r}", hint=nearest(name, STRATEGIES))

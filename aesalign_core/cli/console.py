@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Report = Callable[[int, int], None]
+PhaseReport = Callable[..., None]
+WATCHED = ("loss", "accuracy", "margin")
+"""Which of a training step's numbers fit beside its bar."""
 
 
 def out() -> Console:
@@ -72,6 +75,39 @@ def progress(label: str) -> Iterator[Report]:
     with _bar() as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def phases() -> Iterator[PhaseReport]:
+    """Bars for work that has several phases, one after the other, each with numbers to watch.
+
+    Yields:
+        A call that takes (phase, done, total) and optionally a mapping of numbers.
+    """
+    if not sys.stderr.isatty():
+        seen: dict[str, str] = {}
+        yield lambda phase, done, total, numbers=None: _keep(seen, phase, done, total, numbers or {})
+        for line in seen.values():
+            note(line)
+        return
+    tasks: dict[str, Any] = {}
+    with _bar() as bar:
+
+        def report(phase: str, done: int, total: int, numbers: Mapping[str, float] | None = None) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(phase, total=total)
+            bar.update(tasks[phase], completed=done, total=total, description=_label(phase, numbers or {}))
+
+        yield report
+
+
+def _keep(seen: dict[str, str], phase: str, done: int, total: int, numbers: Mapping[str, float]) -> None:
+    seen[phase] = f"{_label(phase, numbers)}: {done} of {total}"
+
+
+def _label(phase: str, numbers: Mapping[str, float]) -> str:
+    shown = [f"{name} {numbers[name]:.3f}" for name in WATCHED if name in numbers]
+    return f"{phase} ({', '.join(shown)})" if shown else phase
 
 
 def _bar() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from aesalign_core.cli import compose, console
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rephraser, Set, Strategy
 
 if TYPE_CHECKING:
+    from aesalign_core.gallery import Gallery as Photos
     from aesalign_core.preferences import PairsResult
 
 NAME = "pairs"
@@ -36,23 +38,22 @@ def command(
 
     Example: [bold]aesalign pairs -g gallery --queries queries.txt -o pairs.parquet --set pairs.rows=4[/bold]
     """
-    from aesalign_core.gallery import Gallery as Photos
+    from aesalign_core.gallery import Gallery as OpenGallery
     from aesalign_core.preferences import make_pairs
     from aesalign_core.queries import read_queries
 
     texts = read_queries(queries)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rephraser=rephraser)
-    changes = {"strategy": compose.strategy(strategy, build.recipe.pairs.strategy)}
-    if reward:
-        changes["reward"] = reward  # type: ignore[assignment]
-    photos = Photos.open(gallery, build)
+    asked = build.recipe.pairs
+    changes = {"strategy": compose.strategy(strategy, asked.strategy), "reward": reward or asked.reward}
+    photos = OpenGallery.open(gallery, build)
     with console.progress("pairs") as progress:
         result = make_pairs(
             texts,
             photos,
             compose.encoder_of(photos, build, chosen=bool(encoder or recipe)),
             build.rephraser(),
-            build.recipe.pairs.model_copy(update=changes),
+            asked.model_copy(update=changes),
             out=out,
             progress=progress,
         )
@@ -62,5 +63,28 @@ def command(
         _show(result, photos, out)
 
 
-def _show(result: PairsResult, photos: object, out: Path) -> None:
-    raise NotImplementedError
+def _show(result: PairsResult, photos: Photos, out: Path) -> None:
+    numbers = result.statistics()
+    made = "already made from the very same" if result.reused else "written"
+    console.out().print(f"{out}: {made}", markup=False)
+    console.table("", ["statistic", "value"], [[n, f"{v:g}"] for n, v in numbers.items()], numbers=[1])
+    _example(result, photos)
+    for reason, count in Counter(d.reason for d in result.dropped).most_common():
+        console.note(f"{count} queries dropped: {reason}")
+    for reason, count in Counter(r.fallback or "" for r in result.fallbacks).most_common():
+        console.note(f"{count} queries not rephrased: {reason}")
+
+
+def _example(result: PairsResult, photos: Photos) -> None:
+    grid = result.example
+    if grid is None:
+        return
+    names = [[Path(path).name for path in photos.paths(row)] for row in grid.ids]
+    title = (
+        f"Example: {grid.query!r}, as {grid.rephrased!r}. Down: less similar. Right: lower {result.header.reward}."
+    )
+    rows = [
+        [str(band), *(f"{name}\n{reward:.3f}" for name, reward in zip(row, rewards, strict=True))]
+        for band, (row, rewards) in enumerate(zip(names, grid.rewards, strict=True))
+    ]
+    console.table(title, ["band", *(f"photo {n}" for n in range(1, grid.shape[1] + 1))], rows)

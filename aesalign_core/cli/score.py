@@ -30,20 +30,16 @@ def command(
 
     Example: [bold]aesalign score holiday/*.jpg --reward embedded[/bold]
     """
-    from aesalign_core.errors import ImageError
-    from aesalign_core.scoring import Score, score
+    from aesalign_core.scoring import Score, check_any, score
 
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rewards=rewards)
     shown: list[Score] = []
-    failed = 0
     with console.progress("scoring") as progress:
         for line in score(photos, build.rewards(), batch_size=batch_size, progress=progress):
-            failed += line.reason is not None
             shown.append(line)
             if json:
                 console.print_json_line(line.as_dict())
     if not json:
         rows = [[s.path, s.reward, "" if s.score is None else f"{s.score:.4f}", s.reason or ""] for s in shown]
         console.table("", ["photo", "reward", "score", "left out because"], rows, numbers=[2])
-    if failed == len(shown):
-        raise ImageError("no photo could be scored", hint="the reasons stand above")
+    check_any(shown)

@@ -79,7 +79,7 @@ def paired_difference(
     if not (np.isfinite(before).all() and np.isfinite(after).all()):
         raise EvaluationError("a number to compare is not finite")
     names = np.arange(before.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    sums = np.bincount(names, weights=after - before)
+    sums: NDArray[np.float64] = np.bincount(names, weights=after - before).astype(np.float64)
     counts = np.bincount(names).astype(np.float64)
 
     def mean(s: NDArray[np.float64], c: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
