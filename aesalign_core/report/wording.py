@@ -45,12 +45,17 @@ def _decimals(number: float) -> int:
     return 3 if abs(number) < 1 else 2
 
 
-def interval(difference: Difference, unit: str = "number") -> str:
-    """`95% interval +0.21 to +0.42`, or why there is none."""
+def ends(difference: Difference, unit: str = "number") -> str:
+    """The interval's ends, `+0.21 to +0.42`, or why there are none."""
     if not (math.isfinite(difference.low) and math.isfinite(difference.high)):
-        return "no interval: one query says nothing about spread"
+        return "none: one query says nothing about spread"
     low, high = change(difference.low, unit).removesuffix(" points"), change(difference.high, unit)
-    return f"{difference.level:.0%} interval {low} to {high}"
+    return f"{low} to {high}"
+
+
+def interval(difference: Difference, unit: str = "number") -> str:
+    """The interval with its level: `95% interval +0.21 to +0.42`."""
+    return f"{difference.level:.0%} interval {ends(difference, unit)}"
 
 
 def headline(measures: Sequence[Measure]) -> str:

@@ -193,7 +193,7 @@ def test_an_empty_row_and_an_interval_without_ends_are_told(photo: Path) -> None
     query = ComparedQuery("q", (), (), 0.0, float("nan"))
     words = " ".join(Page(render(comparison(photo, queries=(query,), measures=(Measure("m", endless),)))).words)
     assert "Nothing was found." in words
-    assert "no interval: one query says nothing about spread" in words
+    assert "interval none: one query says nothing about spread" in words
 
 
 def test_a_comparison_of_nothing_is_refused(photo: Path) -> None:

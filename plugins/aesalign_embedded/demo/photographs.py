@@ -62,19 +62,23 @@ def prepare(
     Raises:
         AesalignError: A photograph is not there, or a file cannot be written.
     """
-    key = _key(sources, views, copies)
-    known = _read(folder, key)
+    made_with = key(sources, views, copies)
+    known = _read(folder, made_with)
     if known is not None:
         return known
     jobs = [(source, view) for source in sources for view in range(views)]
     opened = {source.name: _open(source) for source in sources}
+
+    def write(job: tuple[Source, int]) -> list[Picture]:
+        return _write_view(folder, opened[job[0].name], job[0], job[1], copies)
+
     made: list[Picture] = []
     with ThreadPoolExecutor(default_workers()) as pool:
-        for pictures in pool.map(lambda job: _write_view(folder, opened[job[0].name], *job, copies), jobs):
+        for pictures in pool.map(write, jobs):
             made += pictures
             if progress:
                 progress(len(made), len(jobs) * (1 + copies))
-    document = {"key": key, "pictures": [asdict(p) for p in made]}
+    document = {"key": made_with, "pictures": [asdict(p) for p in made]}
     write_text(folder / CATALOGUE, json.dumps(document, indent=1))
     return made
 
@@ -124,17 +128,18 @@ def _save(path: Path, image: Image.Image) -> None:
         image.save(temporary, "JPEG", quality=92)
 
 
-def _key(sources: Sequence[Source], views: int, copies: int) -> str:
+def key(sources: Sequence[Source], views: int, copies: int) -> str:
+    """Equal for equal files."""
     parts = [VERSION, views, copies, SHORTEST, SEVERITY, LONGEST, [(s.name, s.subject) for s in sources], flaws.FLAWS]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _read(folder: Path, key: str) -> list[Picture] | None:
+def _read(folder: Path, made_with: str) -> list[Picture] | None:
     """The catalogue of an earlier run, if it was made with these settings and every file is still there."""
     try:
         document = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         pictures = [Picture(**entry) for entry in document["pictures"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = document.get("key") == key and all((folder / p.path).is_file() for p in pictures)
+    whole = document.get("key") == made_with and all((folder / p.path).is_file() for p in pictures)
     return pictures if whole else None

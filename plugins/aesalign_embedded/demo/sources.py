@@ -1,7 +1,7 @@
 """The photographs that scikit-image and scikit-learn carry in their packages, and what people would ask for them.
 
-Each was looked at; drawings, scans of text, microscope pictures and test charts among them were left out. They are read
-from the installed packages, never fetched. Queries were written by hand, looking at the photograph.
+Each was looked at; drawings, scans of text, microscope pictures and test charts among them were left out. They are
+read from the installed packages, never fetched. Queries were written by hand, looking at the photograph.
 """
 
 from __future__ import annotations

@@ -20,9 +20,8 @@ class Split:
 def split_sources(sources: Sequence[Source], *, seed: int) -> Split:
     """Holds out one source of each kind, drawn by the seed."""
     rng = random.Random(seed)  # noqa: S311 - a repeatable draw, not a secret
-    held_out = []
-    for kind in dict.fromkeys(s.kind for s in sources):
-        held_out.append(rng.choice([s.name for s in sources if s.kind == kind]))
+    kinds = dict.fromkeys(s.kind for s in sources)
+    held_out = [rng.choice([s.name for s in sources if s.kind == kind]) for kind in kinds]
     return Split(tuple(s.name for s in sources if s.name not in held_out), tuple(held_out))
 
 

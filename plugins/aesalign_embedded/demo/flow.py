@@ -1,0 +1,205 @@
+"""Index, rephrase, retrieve, score, cut grids, align, and compare before with after on held-out queries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aesalign_core.alignment import align
+from aesalign_core.build import Builder
+from aesalign_core.errors import AesalignError
+from aesalign_core.files import write_text
+from aesalign_core.gallery import Gallery
+from aesalign_core.indexing import index
+from aesalign_core.preferences import make_pairs
+from aesalign_core.recipe import Use
+from aesalign_core.report.page import write_comparison
+from aesalign_core.search import search
+from aesalign_embedded.demo import judging, packaged, page
+from aesalign_embedded.demo.material import Asked, Material, StageProgress
+from aesalign_embedded.demo.own import OwnPhotographs
+from aesalign_embedded.demo.packaged import PackagedPhotographs
+from aesalign_embedded.demo.result import DemoResult
+from aesalign_embedded.demo.settings import recipe_for
+from aesalign_embedded.demo.stages import Stages
+
+if TYPE_CHECKING:
+    from aesalign_core.captions import Caption
+    from aesalign_core.preference_records import PairsResult
+    from aesalign_core.protocols import Encoder
+    from aesalign_core.types import SearchResult
+    from aesalign_embedded.demo.judging import Answers
+
+LIMIT = 2_000
+"""Of the user's photos, so that the demonstration stays short."""
+RECORD = "demo.json"
+
+
+def run_demo(
+    photos: Path | None,
+    out: Path,
+    builder: Builder,
+    *,
+    captions: Path | None = None,
+    queries: Path | None = None,
+    limit: int = LIMIT,
+    seed: int = 0,
+    progress: StageProgress | None = None,
+) -> DemoResult:
+    """Runs the whole flow; run again, it goes on from what is there.
+
+    Args:
+        photos: The user's folder, or list of photos; None: photographs that installed packages carry.
+        out: Where everything goes: photos, galleries, pairs, run, `report.html`, `result.json`.
+        builder: Of the components. What its recipe says of pairs and alignment overrides the demonstration's own.
+        captions: CSV with the columns file and caption, of the user's photos.
+        queries: The user's queries, one a line, instead of everyday ones.
+        limit: How many of the user's photos are used at most, evenly chosen; 0: all.
+        seed: Of the split and the training.
+        progress: Called with (stage, done, total).
+
+    Raises:
+        AesalignError: `out` holds another demonstration, or a stage failed.
+    """
+    stages = Stages(progress)
+    material: Material
+    if photos is None:
+        claim(out, packaged.key(seed=seed))
+        material = PackagedPhotographs(out / "photos", seed=seed, progress=stages.enter("photographs"))
+    else:
+        material = OwnPhotographs(photos, out=out, captions=captions, queries=queries, limit=limit, seed=seed)
+        claim(out, material.key)
+    return _Demonstration(material, out, builder, seed, stages).run()
+
+
+def claim(out: Path, key: str) -> None:
+    """Notes whose folder this is.
+
+    Raises:
+        AesalignError: It is another demonstration's, whose photos would get mixed up with these.
+    """
+    record = out / RECORD
+    if record.exists():
+        try:
+            known = json.loads(record.read_text(encoding="utf-8"))["key"]
+        except (OSError, ValueError, KeyError, TypeError):
+            known = None
+        if known != key:
+            raise AesalignError(
+                f"{out} holds a demo of other photos, queries or another seed",
+                hint="choose another folder with --out, or delete that one",
+            )
+    else:
+        write_text(record, json.dumps({"key": key}) + "\n")
+
+
+class _Demonstration:
+    """The stages, in order."""
+
+    def __init__(self, material: Material, out: Path, builder: Builder, seed: int, stages: Stages) -> None:
+        self.material, self.out, self.stages = material, out, stages
+        recipe = recipe_for(builder.recipe, photos=len(material.trainable), seed=seed)
+        self.builder = Builder(recipe, found=builder.registry)
+        self.encoder = self.builder.encoder()
+
+    def run(self) -> DemoResult:
+        gallery = self._index("gallery", self.material.photos, self.builder)
+        asked = self.material.ask(gallery, self.encoder)
+        trainable = gallery
+        if len(self.material.trainable) < len(self.material.photos):
+            trainable = self._index("gallery-trained", self.material.trainable, self.builder)
+        pairs = self._pairs(asked, trainable)
+        aligned = self._align(asked, trainable)
+        old = self._answers(asked, gallery, self.encoder)
+        new = self._answers(asked, self._searched_after(gallery, aligned), aligned)
+        return self._report(gallery, trainable, asked, pairs, old, new)
+
+    def _index(self, name: str, photos: Sequence[Path], builder: Builder) -> Gallery:
+        report = index(photos, self.out / name, builder, prune=True, progress=self.stages.enter(f"index {name}"))
+        if report.bad:
+            first = report.bad[0]
+            builder.warn(f"{len(report.bad)} files were left out; the first: {first.path}: {first.reason}")
+        return Gallery.open(self.out / name, builder)
+
+    def _pairs(self, asked: Asked, gallery: Gallery) -> PairsResult:
+        return make_pairs(
+            asked.trained,
+            gallery,
+            self.encoder,
+            self.builder.rephraser(),
+            self.builder.recipe.pairs,
+            out=self.out / "pairs.parquet",
+            progress=self.stages.enter("rephrase, retrieve, cut grids"),
+        )
+
+    def _align(self, asked: Asked, gallery: Gallery) -> Encoder:
+        captions = self.out / "captions.csv" if asked.captions else None
+        if captions:
+            write_captions(captions, asked.captions)
+        report = self.stages.enter("align")
+        align(
+            self.out / "pairs.parquet",
+            gallery.path,
+            self.out / "run",
+            self.builder,
+            captions=captions,
+            photos_root=self.out,
+            progress=lambda phase, done, total, numbers: report(done, total, numbers),  # noqa: ARG005
+        )
+        return self.builder.encoder(str(self.out / "run"))
+
+    def _searched_after(self, gallery: Gallery, aligned: Encoder) -> Gallery:
+        """The same gallery where only the text tower was tuned; else one that the new image tower fills."""
+        if aligned.spaces.image == gallery.space:
+            return gallery
+        changes = {"encoder": Use(use=str((self.out / "run").resolve())), "rewards": ()}
+        builder = Builder(self.builder.recipe.model_copy(update=changes), found=self.builder.registry)
+        return self._index("gallery-aligned", self.material.photos, builder)
+
+    def _answers(self, asked: Asked, gallery: Gallery, encoder: Encoder) -> list[SearchResult]:
+        self.stages.enter("search")
+        return search(asked.held_out, gallery, encoder, k=judging.K, plugins=self.builder.registry)
+
+    def _report(
+        self, gallery: Gallery, trainable: Gallery, asked: Asked, pairs: PairsResult,
+        old: Answers, new: Answers,
+    ) -> DemoResult:  # fmt: skip
+        reward = gallery.default_reward(self.builder.recipe.pairs.reward)
+        rewards = dict(zip(gallery.ids(), map(float, gallery.scores(reward)), strict=True))
+        flaws = self.material.flaws
+        self.stages.enter("judge")
+        judge = self.builder.judge()
+        result = DemoResult(
+            out=self.out,
+            report=self.out / "report.html",
+            run=self.out / "run",
+            gallery=gallery.path,
+            photos=len(gallery),
+            trained=asked.trained,
+            held_out=asked.held_out,
+            measures=judging.measures(asked, old, new, reward=reward, rewards=rewards, flaws=flaws),
+            tallies=judging.tallies(judge, asked, old, new),
+            queries=judging.rows(asked, old, new, rewards=rewards, flaws=flaws),
+            caveats=(page.same_reward(reward, judge.name), *self.material.caveats),
+            seconds=self.stages.seconds,
+        )
+        facts = page.facts(self.builder.recipe, pairs, asked, kept=judging.kept(old, new))
+        grid = page.example(pairs.example, trainable, flaws)
+        comparison = page.comparison(result, self.material, old=self.encoder.name, facts=facts, grid=grid)
+        write_comparison(result.report, comparison, progress=self.stages.enter("write the page"))
+        self.stages.finish()
+        write_text(self.out / "result.json", json.dumps(result.as_dict(), ensure_ascii=False, indent=2) + "\n")
+        return result
+
+
+def write_captions(path: Path, captions: Sequence[Caption]) -> None:
+    """Writes a captions CSV."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "caption"])
+    writer.writerows([c.file, c.text] for c in captions)
+    write_text(path, stream.getvalue())

@@ -1,0 +1,101 @@
+"""What a demonstration found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aesalign_core.report import wording
+from aesalign_core.report.comparison import ComparedQuery, Measure, Tally
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demonstration found.
+
+    Attributes:
+        out: Its folder: photos, galleries, pairs, run, page.
+        report: The page.
+        run: The RUN folder with the aligned encoder.
+        gallery: The gallery that was judged before alignment.
+        photos: How many it holds.
+        trained: The queries that grids were made for.
+        held_out: The queries that were judged.
+        measures: The summary, before against after.
+        tallies: Win rates.
+        queries: Each held-out query's two rows.
+        caveats: What must be kept in mind.
+        seconds: Wall time, by stage.
+    """
+
+    out: Path
+    report: Path
+    run: Path
+    gallery: Path
+    photos: int
+    trained: tuple[str, ...]
+    held_out: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    tallies: tuple[Tally, ...]
+    queries: tuple[ComparedQuery, ...]
+    caveats: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """All measures in a sentence."""
+        return wording.headline(self.measures)
+
+    def table(self) -> list[list[str]]:
+        """For people: name, before, after, change, interval, verdict of each measure."""
+        return [
+            [
+                m.name,
+                wording.value(m.result.old, m.unit),
+                wording.value(m.result.new, m.unit),
+                wording.change(m.result.difference, m.unit),
+                wording.ends(m.result, m.unit),
+                wording.VERDICTS[m.result.verdict],
+            ]
+            for m in self.measures
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return {
+            "report": str(self.report),
+            "run": str(self.run),
+            "gallery": str(self.gallery),
+            "photos": self.photos,
+            "headline": self.headline,
+            "measures": [_measure(m) for m in self.measures],
+            "judges": [
+                {"judge": t.judge, "wins": t.wins, "similar": t.similar, "losses": t.losses} for t in self.tallies
+            ],
+            "trained_queries": list(self.trained),
+            "held_out_queries": [_query(q) for q in self.queries],
+            "caveats": list(self.caveats),
+            "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
+        }
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    numbers = {k: _finite(v) for k, v in measure.result.as_dict().items()}
+    return {"name": measure.name, "unit": measure.unit, "independent_of_training": measure.independent, **numbers}
+
+
+def _query(query: ComparedQuery) -> dict[str, Any]:
+    return {
+        "query": query.query,
+        "reward_before": query.old_value,
+        "reward_after": query.new_value,
+        "before": [str(p.path) for p in query.old],
+        "after": [str(p.path) for p in query.new],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: an interval without an end has none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
