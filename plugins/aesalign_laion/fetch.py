@@ -58,6 +58,8 @@ def _download(url: str, *, hint: str) -> bytes:
         with urllib.request.build_opener(_OnlyHttps).open(url, timeout=SILENCE_SECONDS) as answer:
             data = _bounded(answer)
     except (OSError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is an open answer as well
         raise ModelError(f"cannot fetch {url}: {describe(error)}", hint=hint) from error
     if len(data) > MAX_BYTES:
         raise ModelError(f"{url} is larger than {MAX_BYTES:,} bytes, so it is not the published file")
