@@ -28,6 +28,8 @@ REPEAT_WORDS = 24
 """`repeat` is to be as long as the others: about a query of six words with five expectations."""
 MAX_COPIES = 8
 MAX_PHRASE_CHARS = 80
+MAX_PHRASE_WORDS = 10
+"""A phrase of more is a sentence, and speaks of something else than light and colour."""
 
 _JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and others are written
 _MARKUP = re.compile(r"[<>{}\[\]`\\|]")
@@ -153,14 +155,14 @@ def checked(found: Expectations, *, query: str, limit: int) -> Expectations:
     Args:
         found: As they came.
         query: What they are for.
-        limit: Most characters that they may add to the query in all; a phrase has `MAX_PHRASE_CHARS` at most.
+        limit: Most characters that they may add to the query in all; phrases are short besides.
 
     Raises:
         RejectedAnswer: See `cleaned`.
     """
 
     def phrases(words: Sequence[str]) -> tuple[str, ...]:
-        return tuple(cleaned(w, query=query, limit=MAX_PHRASE_CHARS).rstrip(".,;") for w in words)
+        return tuple(_phrase(w, query) for w in words)
 
     aspects = {name: phrases(words) for name, words in found.aspects.items()}
     made = Expectations(
@@ -173,6 +175,13 @@ def checked(found: Expectations, *, query: str, limit: int) -> Expectations:
     if added > limit:
         raise RejectedAnswer(f"answer too long: {added:,} characters, more than {limit:,}")
     return made
+
+
+def _phrase(text: str, query: str) -> str:
+    line = cleaned(text, query=query, limit=MAX_PHRASE_CHARS).rstrip(".,;")
+    if (count := len(line.split())) > MAX_PHRASE_WORDS:
+        raise RejectedAnswer(f"answer too long: {count} words in one expectation, more than {MAX_PHRASE_WORDS}")
+    return line
 
 
 def kept(query: str, strategy: Strategy, *, rephraser: str, reason: str, cached: bool = False) -> Rephrasing:

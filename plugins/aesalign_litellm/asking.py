@@ -76,7 +76,9 @@ class Asker:
 
 def _used(reply: Reply, prompt: int) -> tuple[int, int]:
     """Tokens asked and answered, as the provider counted them or else as estimated."""
-    return (
-        prompt if reply.prompt_tokens is None else reply.prompt_tokens,
-        of_text(reply.text) if reply.completion_tokens is None else reply.completion_tokens,
-    )
+    return _counted(reply.prompt_tokens, prompt), _counted(reply.completion_tokens, of_text(reply.text))
+
+
+def _counted(count: int | None, estimated: int) -> int:
+    # Where the provider says nothing, litellm says 0; neither may make a request free.
+    return count if count and count > 0 else estimated

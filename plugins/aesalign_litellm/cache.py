@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 FILE = "answers.sqlite3"
 WAIT = 30.0
@@ -41,45 +43,39 @@ class AnswerCache:
 
     def get(self, key: str) -> Any | None:
         """The JSON value kept under a key; None if there is none or it is damaged."""
-        row = None
-        with self._database() as database:
-            if database is not None:
-                row = database.execute("SELECT value FROM answers WHERE key = ?", (key,)).fetchone()
+        row = self._execute("SELECT value FROM answers WHERE key = ?", key)
         return _decoded(row[0]) if row else None
 
     def put(self, key: str, value: Any) -> None:
         """Keeps a JSON value; the latest wins."""
-        text = json.dumps(value)
-        with self._database() as database:
-            if database is not None:
-                database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, text))
+        self._execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", key, json.dumps(value))
 
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection | None]:
+    def _execute(self, statement: str, *values: str) -> tuple[Any, ...] | None:
+        """The first row of a statement's result; None if there is none, or no usable cache."""
         if not self._usable:
-            yield None
-            return
+            return None
         try:
+            if not self._ready:
+                self._prepare()
             # A connection per use costs 0.1 ms and may be had from any thread and after any fork.
-            with closing(self._open()) as database, database:
-                yield database
+            with closing(self._connect()) as database:
+                row: tuple[Any, ...] | None = database.execute(statement, values).fetchone()
+                return row
         except (sqlite3.Error, OSError) as error:
             self._usable = False
             self._warn(f"answers are not cached: {self.path}: {error}")
+            return None
 
-    def _open(self) -> sqlite3.Connection:
-        if not self._ready:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = sqlite3.connect(self.path, timeout=WAIT)
-        try:
-            if not self._ready:
-                database.execute("PRAGMA journal_mode=WAL")
-                database.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-                self._ready = True
-        except BaseException:
-            database.close()
-            raise
-        return database
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+
+    def _prepare(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Two processes that switch a new file to WAL at once would not wait for each other by themselves.
+        with FileLock(f"{self.path}.lock", timeout=WAIT), closing(self._connect()) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        self._ready = True
 
 
 def _decoded(text: str) -> Any | None:

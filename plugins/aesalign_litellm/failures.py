@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -54,13 +55,19 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "").strip()
+    if "retry-after-ms" in headers:
+        milliseconds = _seconds(headers["retry-after-ms"])
+        return None if milliseconds is None else milliseconds / 1000
+    value = headers.get("retry-after", "")
+    return _until(value) if _seconds(value) is None else _seconds(value)
+
+
+def _seconds(value: str) -> float | None:
     try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(float(milliseconds) / 1000, 0.0)
-        return max(float(value), 0.0) if value else None
+        number = float(value)
     except ValueError:
-        return _until(value)
+        return None
+    return max(number, 0.0) if math.isfinite(number) else None
 
 
 def _until(date: str) -> float | None:

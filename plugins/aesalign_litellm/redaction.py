@@ -9,12 +9,13 @@ from collections.abc import Iterable
 HIDDEN = "[hidden]"
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)\Z", re.IGNORECASE)
 _PATTERNS = (
-    re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai|hf|ghp)[-_]|AIza)[A-Za-z0-9*_-]{8,}"),
-    re.compile(r"(?i)(?<=bearer )[^\s\"',}]+"),
-    re.compile(r"(?i)(?<=authorization)([\"']?\s*[:=]\s*[\"']?)(?!bearer\b)[^\s\"',}]+"),
-    re.compile(r"(?i)(?<=api-key)([\"']?\s*[:=]\s*[\"']?)[^\s\"',}]+"),
-    re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),
+    re.compile(r"()\b(?:(?:sk|pk|rk|gsk|xai|hf|ghp)[-_]|AIza)[A-Za-z0-9*_-]{8,}"),
+    re.compile(r"(?i)(\bbearer )[^\s\"',}]+"),
+    re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?)(?:\w+ )?[^\s\"',}]+"),
+    re.compile(r"(?i)(\bapi[-_]?key[\"']?\s*[:=]\s*[\"']?)[^\s\"',}]+"),
+    re.compile(r"(://)[^\s/@:]+:[^\s/@]+(?=@)"),
 )
+"""The first group stays."""
 LEAST_CHARS = 6
 """Shorter values of such variables are no secrets (`yes`, `none`), and hiding them would garble every text."""
 
@@ -30,5 +31,5 @@ def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     for pattern in _PATTERNS:
-        text = pattern.sub(HIDDEN, text)
+        text = pattern.sub(rf"\1{HIDDEN}", text)
     return text

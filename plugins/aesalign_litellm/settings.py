@@ -87,4 +87,4 @@ class RephraserSettings(LlmSettings):
 
     expectations: int = Field(5, ge=1, le=20)
     max_chars: int = Field(400, ge=20, le=10_000)
-    min_similarity: float | None = Field(0.3, ge=-1, le=1)
+    min_similarity: float | None = Field(0.25, ge=-1, le=1)

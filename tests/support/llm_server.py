@@ -24,6 +24,9 @@ from typing import Any
 
 import pytest
 
+KEY = "sk-test-0123456789abcdefSECRET"
+KEY_VARIABLE = "TEST_LLM_KEY"
+
 
 @dataclass(frozen=True)
 class Received:
