@@ -1,0 +1,198 @@
+"""How fast and how small indexing is, measured against the least and the simplest it could be.
+
+Run as `python -m benchmarks.indexing --photos ../shared/photos/images`. One run prints
+
+- index throughput over the bare forward pass of the same model and batch on pixels that are in memory already
+  (goal: 0.8 or more, as reading, decoding, hashing and storing hide behind the model), and over a loop that decodes
+  and encodes one photo at a time (goal: 2 or more);
+- peak memory of fresh processes that index 500 and 5,000 photographs (the goal: flat).
+
+The three are timed by turns, several times, and the spread is printed with the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aesalign_core.build import Builder
+from aesalign_core.images import decode, find_photos
+from aesalign_core.indexing import index
+from aesalign_core.recipe import Recipe, Use
+
+GOALS = {"over_bare": 0.8, "over_loop": 2.0}
+MEMORY_GOAL = 1.15
+"""Peak memory for ten times the photographs, at most."""
+
+
+def _builder(encoder: str, rewards: Sequence[str]) -> Builder:
+    return Builder(Recipe(encoder=Use(use=encoder), rewards=tuple(Use(use=r) for r in rewards)))
+
+
+def _timed(work: Callable[[], int]) -> float:
+    """Photos a second."""
+    started = time.perf_counter()
+    count = work()
+    return count / (time.perf_counter() - started)
+
+
+def speeds(paths: Sequence[Path], builder: Builder, *, batch: int, rounds: int) -> dict[str, list[float]]:
+    """Photos a second of each way, once per round."""
+    encoder = builder.encoder()
+    pixels = [encoder.preprocess(decode(path)) for path in paths]
+    few = paths[: max(batch, len(paths) // 4)]
+    builder.rewards()
+
+    def bare() -> int:
+        for start in range(0, len(pixels), batch):
+            encoder.encode_pixels(pixels[start : start + batch])
+        return len(pixels)
+
+    def loop() -> int:
+        for path in few:
+            encoder.encode_pixels([encoder.preprocess(decode(path))])
+        return len(few)
+
+    def indexed() -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            return index(paths, Path(folder, "gallery"), builder, batch_size=batch).added
+
+    ways = {"bare": bare, "index": indexed, "loop": loop}
+    for way in ways.values():
+        way()  # warm: code paths, caches of files, memory pools
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        order = list(ways)[turn % 3 :] + list(ways)[: turn % 3]
+        for name in order:
+            found[name].append(_timed(ways[name]))
+    return found
+
+
+def ratios(found: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Of each round, and of them the median, the least and the most."""
+    named = {"over_bare": "bare", "over_loop": "loop"}
+    rounds = {
+        name: [mine / other for mine, other in zip(found["index"], found[base], strict=True)]
+        for name, base in named.items()
+    }
+    return {
+        name: {"median": statistics.median(values), "least": min(values), "most": max(values), "goal": GOALS[name]}
+        for name, values in rounds.items()
+    }
+
+
+def peak_memory(source: Path, encoder: str, rewards: Sequence[str], batch: int) -> float:
+    """Peak resident memory, in MB, of a fresh process that indexes a folder."""
+    own = [sys.executable, "-m", "benchmarks.indexing", "--measure", "--photos", str(source), "--encoder", encoder]
+    named = [part for reward in rewards for part in ("--reward", reward)]
+    done = subprocess.run(
+        [*own, *named, "--batch-size", str(batch)], capture_output=True, text=True, check=False, timeout=3600
+    )
+    if done.returncode:
+        raise SystemExit(f"measuring memory failed: {done.stderr.strip().splitlines()[-1:]}")
+    return float(done.stdout.splitlines()[-1])
+
+
+def _measure(source: Path, builder: Builder, batch: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        index(source, Path(folder, "gallery"), builder, batch_size=batch)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    print(int(kilobytes) / 1000)
+
+
+def _copies(paths: Sequence[Path], count: int, folder: Path) -> Path:
+    """A folder of `count` photographs; where there are too few, of some twice, told apart by trailing bytes."""
+    folder.mkdir()
+    for number in range(count):
+        again = number // len(paths)
+        path = paths[number % len(paths)]
+        (folder / f"{number:06d}{path.suffix}").write_bytes(path.read_bytes() + b"\0" * again)
+    return folder
+
+
+def memory(
+    paths: Sequence[Path], counts: Sequence[int], encoder: str, rewards: Sequence[str], batch: int
+) -> dict[str, Any]:
+    """Peak memory by number of photographs, and the most over the least."""
+    peaks: dict[str, float] = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            photos = _copies(paths, count, Path(folder, "photos"))
+            peaks[str(count)] = peak_memory(photos, encoder, rewards, batch)
+    return {"peak_mb": peaks, "ratio": max(peaks.values()) / min(peaks.values()), "goal": MEMORY_GOAL}
+
+
+def _show(report: dict[str, Any]) -> None:
+    print(
+        f"{report['encoder']} on {report['device']}, {report['cores']} cores, {report['photos']} photographs,"
+        f" batches of {report['batch_size']}, {report['rounds']} rounds"
+    )
+    for name, values in report["photos_per_second"].items():
+        spread = f"{min(values):.1f} to {max(values):.1f}"
+        print(f"  {name:<6} {statistics.median(values):8.1f} photos/s   ({spread})")
+    for name, value in report["ratios"].items():
+        told = f"{value['least']:.2f} to {value['most']:.2f}; goal {value['goal']}"
+        print(f"  index {name.replace('_', ' '):<10} {value['median']:.2f}   ({told})")
+    if "memory" in report:
+        peaks = ", ".join(f"{int(n):,} photographs {mb:,.0f} MB" for n, mb in report["memory"]["peak_mb"].items())
+        print(
+            f"  peak memory: {peaks}; ratio {report['memory']['ratio']:.2f}, goal {report['memory']['goal']} or less"
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, help="a folder or list of photographs")
+    parser.add_argument("--encoder", default="embedded")
+    parser.add_argument("--reward", action="append", default=[], help="scored in the same pass; may be repeated")
+    parser.add_argument("--count", type=int, default=512, help="photographs per timing")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--memory", type=int, nargs="*", default=[500, 5000], help="numbers of photographs; none: skip"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs the benchmark and prints its report."""
+    given = _arguments()
+    builder = _builder(given.encoder, given.reward)
+    if given.measure:
+        _measure(given.photos, builder, given.batch_size)
+        return
+    paths = find_photos(given.photos)
+    found = speeds(paths[: given.count], builder, batch=given.batch_size, rounds=given.rounds)
+    report: dict[str, Any] = {
+        "encoder": given.encoder,
+        "rewards": given.reward,
+        "device": builder.encoder().device,
+        "cores": len(os.sched_getaffinity(0)),
+        "photos": min(given.count, len(paths)),
+        "batch_size": given.batch_size,
+        "rounds": given.rounds,
+        "photos_per_second": found,
+        "ratios": ratios(found),
+    }
+    if given.memory:
+        report["memory"] = memory(paths, given.memory, given.encoder, given.reward, given.batch_size)
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _show(report)
+
+
+if __name__ == "__main__":
+    main()
