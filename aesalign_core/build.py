@@ -64,7 +64,7 @@ class Builder:
         Raises:
             PluginError: What was built does not do what its kind must.
         """
-        key = kind + json.dumps([use.use, use.settings, extra], sort_keys=True, default=str)
+        key = kind + json.dumps([use.use, {**use.settings, **extra}], sort_keys=True, default=str)
         if key not in self._built:
             factory = self.registry.factory(kind, use.use)
             settings = validate(factory.Settings, {**use.settings, **extra}, where=f"{kind} {use.use}")
@@ -80,10 +80,8 @@ class Builder:
 
     def encoder(self, spec: str | None = None) -> Encoder:
         """An encoder by component name, `ARCH/PRETRAINED` or RUN folder; None: the recipe's own."""
-        use = self.recipe.encoder if spec is None else Use(use=spec)
+        use = self.recipe.encoder if spec in (None, self.recipe.encoder.use) else Use(use=spec or "")
         if not is_model_spec(use.use):
-            if spec == self.recipe.encoder.use:
-                use = self.recipe.encoder
             return cast("Encoder", self.component("encoder", use))
         if Path(use.use).is_dir():
             return self._aligned(Path(use.use))

@@ -102,13 +102,26 @@ def check(recipe: Recipe, *, where: str, found: Registry | None = None) -> None:
     for kind, place, use in recipe.uses():
         if place.strip("[]").partition("]")[0] not in recipe.model_fields_set:
             continue
-        if kind == "encoder" and is_model_spec(use.use):
-            continue
-        factory = plugins.factory(kind, use.use)
-        try:
-            validate(factory.Settings, use.settings, where=f"{where}: {place} {use.use}")
-        except SettingsError as error:
-            raise RecipeError(error.args[0], hint=error.hint) from None
+        _check_use(kind, use, recipe, plugins, where=f"{where}: {place}")
+
+
+def _check_use(kind: Kind, use: Use, recipe: Recipe, plugins: Registry, *, where: str) -> None:
+    """Validates one component's settings and those of the components that they name in turn.
+
+    Settings that name others say so by a method `uses() -> Iterable[tuple[Kind, Use]]`.
+    """
+    if kind == "encoder" and is_model_spec(use.use):
+        return
+    factory = plugins.factory(kind, use.use)
+    try:
+        settings = validate(factory.Settings, use.settings, where=f"{where} {use.use}")
+    except SettingsError as error:
+        raise RecipeError(error.args[0], hint=error.hint) from None
+    for inner_kind, inner in getattr(settings, "uses", tuple)():
+        # A reward named without settings is the recipe's entry of that name, which is checked in its own place.
+        is_entry = inner_kind == "reward" and not inner.settings and any(u.use == inner.use for u in recipe.rewards)
+        if not is_entry:
+            _check_use(inner_kind, inner, recipe, plugins, where=f"{where} {use.use}:")
 
 
 def is_model_spec(name: str) -> bool:

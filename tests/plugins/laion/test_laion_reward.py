@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
+import tiny_clip
 from PIL import Image
 
 from aesalign_core.build import Builder
@@ -14,7 +15,6 @@ from aesalign_core.protocols import Reward
 from aesalign_core.recipe import Recipe, Use
 from aesalign_laion.published import HEADS
 from aesalign_laion.reward import LaionReward, own_encoder
-from tests.support import tiny_clip
 
 pytestmark = pytest.mark.photos
 HEAD = HEADS["v1-vit-b-32"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_clip
 import torch
 from PIL import Image
 
@@ -13,7 +14,6 @@ from aesalign_core.errors import ModelError, SettingsError
 from aesalign_core.protocols import Encoder, TrainableEncoder
 from aesalign_core.recipe import Recipe, Use
 from aesalign_openclip.encoder import OpenClipEncoder
-from tests.support import tiny_clip
 
 TEXTS = ["a dog on the beach", "two people", "", "snow " * 500]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
+import tiny_clip
 import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
@@ -19,7 +20,6 @@ from aesalign_core.build import Builder
 from aesalign_core.errors import ModelError
 from aesalign_openclip import hub, spec
 from aesalign_openclip.encoder import OpenClipEncoder
-from tests.support import tiny_clip
 
 
 @pytest.fixture(scope="module")
