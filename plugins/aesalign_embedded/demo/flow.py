@@ -23,8 +23,9 @@ from aesalign_embedded.demo import judging, packaged, page
 from aesalign_embedded.demo.material import Asked, Material, StageProgress
 from aesalign_embedded.demo.own import OwnPhotographs
 from aesalign_embedded.demo.packaged import PackagedPhotographs
+from aesalign_embedded.demo.photographs import COPIES, VIEWS
 from aesalign_embedded.demo.result import DemoResult
-from aesalign_embedded.demo.settings import recipe_for
+from aesalign_embedded.demo.settings import recipe_for, without_pretraining
 from aesalign_embedded.demo.stages import Stages
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def run_demo(
     captions: Path | None = None,
     queries: Path | None = None,
     limit: int = LIMIT,
+    views: int = VIEWS,
+    copies: int = COPIES,
     seed: int = 0,
     progress: StageProgress | None = None,
 ) -> DemoResult:
@@ -59,6 +62,8 @@ def run_demo(
         captions: CSV with the columns file and caption, of the user's photos.
         queries: The user's queries, one a line, instead of everyday ones.
         limit: How many of the user's photos are used at most, evenly chosen; 0: all.
+        views: Pictures made of each photograph, if no folder is given.
+        copies: Flawed copies of each of those.
         seed: Of the split and the training.
         progress: Called with (stage, done, total).
 
@@ -68,8 +73,10 @@ def run_demo(
     stages = Stages(progress)
     material: Material
     if photos is None:
-        claim(out, packaged.key(seed=seed))
-        material = PackagedPhotographs(out / "photos", seed=seed, progress=stages.enter("photographs"))
+        claim(out, packaged.key(seed=seed, views=views, copies=copies))
+        material = PackagedPhotographs(
+            out / "photos", seed=seed, views=views, copies=copies, progress=stages.enter("photographs")
+        )
     else:
         material = OwnPhotographs(photos, out=out, captions=captions, queries=queries, limit=limit, seed=seed)
         claim(out, material.key)
@@ -109,6 +116,8 @@ class _Demonstration:
     def run(self) -> DemoResult:
         gallery = self._index("gallery", self.material.photos, self.builder)
         asked = self.material.ask(gallery, self.encoder)
+        if not asked.captions:
+            self.builder.recipe = without_pretraining(self.builder.recipe)
         trainable = gallery
         if len(self.material.trainable) < len(self.material.photos):
             trainable = self._index("gallery-trained", self.material.trainable, self.builder)

@@ -73,7 +73,10 @@ class OwnPhotographs:
         if len(self.photos) < len(found):
             self.caveats += (f"To keep it short, only {len(self.photos):,} of {len(found):,} photos were used.",)
         if not self._captions:
-            self.caveats += ("Without captions nobody knows which photos answer a query, so recall is not measured.",)
+            self.caveats += (
+                "Without captions nobody knows which photos answer a query: recall is not measured, and the loss "
+                "that keeps it (pre-training) is off.",
+            )
 
     def ask(self, gallery: Gallery, encoder: Encoder) -> Asked:
         """The user's own queries, or captions, or the everyday queries that fit these photos best."""

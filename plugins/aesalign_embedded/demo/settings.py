@@ -28,6 +28,11 @@ def recipe_for(recipe: Recipe, *, photos: int, seed: int) -> Recipe:
     return recipe.model_copy(update={"pairs": pairs, "align": align})
 
 
+def without_pretraining(recipe: Recipe) -> Recipe:
+    """For photos without captions: there is nothing to compute the pre-training loss from."""
+    return recipe.model_copy(update={"align": recipe.align.model_copy(update={"pretraining_weight": 0.0})})
+
+
 def _changed(given: Settings, default: Settings) -> dict[str, Any]:
     """What differs from the defaults. Which keys were written cannot be told: recipes are completed on the way."""
     return {name: value for name, value in given if value != getattr(default, name)}
