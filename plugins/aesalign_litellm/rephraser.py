@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aesalign_core.protocols import BuildContext
+from aesalign_core.protocols import BuildContext, Encoder
 from aesalign_core.rephrasing import (
     PLAIN,
     Expectations,
@@ -50,6 +50,7 @@ class LitellmRephraser:
     def __init__(self, settings: RephraserSettings, context: BuildContext) -> None:
         self.settings = settings
         self.client = LlmClient(settings, warn=context.warn)
+        self._floor = -1.0 if settings.min_similarity is None else settings.min_similarity
         self._context = context
         self._seen = self._failed = 0
 
@@ -62,10 +63,14 @@ class LitellmRephraser:
         """
         if strategy in PLAIN:
             return [Rephrasing(q, compose(q, strategy), strategy, self.name) for q in queries]
+        # An encoder that cannot be built must show before anything is paid for.
+        encoder = self._context.encoder() if self._floor > -1 else None
         asked = [request(q, strategy, k=self.settings.expectations) for q in queries]
         answers = self.client.complete(asked)
         drafts = [self._draft(q, a) for q, a in zip(queries, answers, strict=True)]
-        results = [self._result(d, strategy) for d in self._without_drift(drafts, strategy)]
+        if encoder is not None:
+            drafts = self._without_drift(drafts, strategy, encoder)
+        results = [self._result(d, strategy) for d in drafts]
         self._tell(results)
         return results
 
@@ -78,18 +83,15 @@ class LitellmRephraser:
         except RejectedAnswer as rejection:
             return _Draft(query, reason=str(rejection), cached=answer.cached)
 
-    def _without_drift(self, drafts: Sequence[_Draft], strategy: Strategy) -> list[_Draft]:
+    def _without_drift(self, drafts: Sequence[_Draft], strategy: Strategy, encoder: Encoder) -> list[_Draft]:
         """Drops what the text tower finds too far from its query."""
-        floor = self.settings.min_similarity
         usable = [(i, d, d.found) for i, d in enumerate(drafts) if d.found is not None]
-        if floor is None or not usable:
-            return list(drafts)
         texts = [compared(d.query, strategy, found) for _, d, found in usable]
-        cosines = similarities(self._context.encoder(), [d.query for _, d, _ in usable], texts)
+        cosines = similarities(encoder, [d.query for _, d, _ in usable], texts)
         kept_drafts = list(drafts)
         for (i, draft, _), cosine in zip(usable, cosines.tolist(), strict=True):
-            if not cosine >= floor:  # so that NaN fails
-                reason = f"drifted from the query: cosine {cosine:.2f}, less than {floor:g}"
+            if not cosine >= self._floor:  # so that NaN fails
+                reason = f"drifted from the query: cosine {cosine:.2f}, less than {self._floor:g}"
                 kept_drafts[i] = _Draft(draft.query, reason=reason, cached=draft.cached)
         return kept_drafts
 

@@ -82,7 +82,8 @@ class RephraserSettings(LlmSettings):
     Attributes:
         expectations: k of `k_list`, and most keywords per aspect of `kw_dict` is half of it.
         max_chars: Most characters that an answer may add to a query.
-        min_similarity: Least cosine of query and answer in the recipe's text tower; None switches the check off.
+        min_similarity: Least cosine of query and answer in the recipe's text tower; -1 (or None) switches the check
+            off. The default suits the embedded encoder.
     """
 
     expectations: int = Field(5, ge=1, le=20)

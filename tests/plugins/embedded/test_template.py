@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -140,3 +143,19 @@ def test_it_needs_neither_torch_nor_an_encoder() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_examples_of_the_documentation_are_what_it_prints() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "rephrasers.md").read_text(encoding="utf-8")
+    shown = re.findall(r'^\$ aesalign rephrase "(.+)" --strategy (\w+)\n(.+)$', page, re.MULTILINE)
+    assert [strategy for _, strategy, _ in shown] == list(STRATEGIES)
+    for query, strategy, text in shown:
+        assert rephrase(query, strategy) == text
+
+
+@pytest.mark.photos
+def test_nearly_every_caption_of_real_photographs_names_a_subject(photos_dir: Path) -> None:
+    with (photos_dir / "captions.csv").open(encoding="utf-8", newline="") as file:
+        captions = [row["caption"] for row in csv.DictReader(file)]
+    known = sum(lexicon.named_in(caption)[0].name != "anything" for caption in captions)
+    assert known / len(captions) >= 0.98
