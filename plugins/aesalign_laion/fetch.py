@@ -43,7 +43,7 @@ def fetch(url: str, target: Path, *, sha256: str) -> bytes:
     Raises:
         ModelError: Not https, no network, too large, or not the expected file; nothing is kept.
     """
-    data = _download(url, hint=f'fetch {url} by other means and name the file: weights = "PATH"')
+    data = _download(url, hint='fetch it by other means and name the file: weights = "PATH"')
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ModelError(f"{url} no longer gives the published file: its sha256 is another")
     with replacing(target) as temporary:
