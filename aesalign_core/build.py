@@ -22,7 +22,7 @@ from aesalign_core.protocols import (
     Reward,
     TrainableEncoder,
 )
-from aesalign_core.recipe import Recipe, Use, is_model_spec
+from aesalign_core.recipe import MODEL_PREFIX, Recipe, Use, is_model_spec
 from aesalign_core.settings import validate
 
 _PROTOCOLS: dict[Kind, tuple[type, ...]] = {
@@ -85,7 +85,9 @@ class Builder:
             return cast("Encoder", self.component("encoder", use))
         if Path(use.use).is_dir():
             return self._aligned(Path(use.use))
-        return cast("Encoder", self.component("encoder", Use(use="open_clip", **use.settings), model=use.use))
+        model = use.use.removeprefix(MODEL_PREFIX)
+        settings = self.recipe.encoder.settings if self.recipe.encoder.settings.get("model") == model else use.settings
+        return cast("Encoder", self.component("encoder", Use(use="open_clip", **{**settings, "model": model})))
 
     def _aligned(self, folder: Path) -> Encoder:
         from aesalign_core import runs

@@ -43,6 +43,8 @@ from aesalign_core.plugins import Registry, registry
 from aesalign_core.settings import Settings, validate
 
 MAX_BYTES = 1_000_000
+MODEL_PREFIX = "open_clip:"
+"""How galleries and runs name an open_clip model, so that it can be built again from the name."""
 
 
 class Use(BaseModel):
@@ -126,7 +128,7 @@ def _check_use(kind: Kind, use: Use, recipe: Recipe, plugins: Registry, *, where
 
 def is_model_spec(name: str) -> bool:
     """Whether an encoder's name is a model (`ARCH/PRETRAINED`, `hf-hub:…`) or a RUN folder, not a component."""
-    return "/" in name or name.startswith("hf-hub:") or Path(name).is_dir()
+    return "/" in name or name.startswith(("hf-hub:", MODEL_PREFIX)) or (Path(name) / "run.json").is_file()
 
 
 def load(path: Path, *, found: Registry | None = None) -> Recipe:
