@@ -114,5 +114,7 @@ def request(query: str, strategy: Strategy, *, k: int) -> Request[Any]:
 
 def quoted(query: str) -> str:
     """A query as data: a JSON string in which no tag can end."""
-    data = json.dumps(query, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+    # A shell hands bytes that are no UTF-8 over as surrogates, which no request can carry.
+    sendable = query.encode("utf-8", "replace").decode("utf-8")
+    data = json.dumps(sendable, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"<query>\n{data}\n</query>"

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -135,6 +135,7 @@ class Provider:
         prompt, completion = info.get("input_cost_per_token"), info.get("output_cost_per_token")
         return None if prompt is None or completion is None else Prices(float(prompt), float(completion))
 
+    @cached_property
     def answer_format(self) -> Literal["schema", "object", "text"]:
         """The strictest way of asking for JSON that litellm knows this model to support."""
         if self.settings.answer_format != "auto":
@@ -147,7 +148,7 @@ class Provider:
         return "object" if "response_format" in supported else "text"
 
     def _response_format(self, answer: type[BaseModel]) -> dict[str, Any] | None:
-        match self.answer_format():
+        match self.answer_format:
             case "schema":
                 schema = {"name": answer.__name__, "strict": True, "schema": answer.model_json_schema()}
                 return {"type": "json_schema", "json_schema": schema}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from llm_server import LlmServer, Step, expectations, good
 
 from aesalign_core.errors import ModelError
 from aesalign_core.protocols import Rephraser
 from aesalign_core.types import Strategy
+from aesalign_litellm.prompts import quoted
 
 if TYPE_CHECKING:
     from conftest import Context, Make
@@ -203,6 +209,44 @@ def test_a_query_full_of_instructions_stays_data(make: Make, llm_server: LlmServ
     assert (opening, closing) == ("<query>", "</query>")
     assert json.loads(data) == HOSTILE
     assert made.query == HOSTILE
+
+
+@given(st.text(max_size=200))
+def test_any_query_is_one_json_string_between_two_tags(query: str) -> None:
+    content = quoted(query)
+    assert content.count("<") == content.count(">") == 2
+    assert json.loads(content.removeprefix("<query>\n").removesuffix("\n</query>")) == query
+
+
+def test_bytes_that_are_no_text_are_sent_as_question_marks(make: Make, llm_server: LlmServer) -> None:
+    # What a shell hands over when its bytes are no UTF-8.
+    made = make().rephrase(["a \udcff dog"], strategy="k_list")[0]
+    assert llm_server.requests[0].query == "a ? dog"
+    assert made.query == "a \udcff dog"
+    assert made.fallback is None
+
+
+def test_the_command_line_prints_what_the_llm_made(llm_server: LlmServer, tmp_path: Path) -> None:
+    llm_server.script(Step(good), Step(""))
+    (tmp_path / "queries.txt").write_text("a dog\na cat\n")
+    settings = {
+        "model": "openai/x",
+        "api_base": llm_server.base,
+        "min_similarity": -1,
+        "concurrency": 1,
+        "cache": tmp_path / "cache",
+    }
+    flags = [flag for name, value in settings.items() for flag in ("--set", f"rephraser.{name}={value}")]
+    command = [sys.executable, "-m", "aesalign_core", "rephrase", "--queries", "queries.txt"]
+    command += ["--rephraser", "litellm", *flags]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["text"], first["fallback"]) == ("a dog, soft light, a fine a dog, calm background", None)
+    assert (second["text"], second["fallback"]) == ("a cat", "empty answer")
+    assert done.stderr == (
+        "aesalign: warning: litellm: 1 of 2 queries keep their own words: empty answer (1); 1 of 2 so far\n"
+    )
 
 
 @pytest.mark.parametrize(("strategy", "schema"), [("detail", "Description"), ("kw_dict", "Keywords")])
