@@ -29,10 +29,13 @@ def add_arch(folder: Path, name: str = ARCH, **changes: object) -> str:
 
 def save_weights(folder: Path, *, arch: str = ARCH, seed: int = 0, name: str = "weights") -> Path:
     """Draws an architecture's weights and saves them. The token embedding is enlarged so that texts differ."""
+    config = open_clip.get_model_config(arch)
+    model_class = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
+    model_class = open_clip.CoCa if "multimodal_cfg" in config else model_class
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = open_clip.CLIP(**open_clip.get_model_config(arch))
-    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+        model = model_class(**config)
+    state = {key: value.clone().contiguous() for key, value in model.state_dict().items()}
     for key in state:
         if key.endswith("token_embedding.weight"):
             state[key] = state[key] * 20

@@ -187,3 +187,33 @@ def test_a_siglip_model_has_a_bias_that_no_cosine_needs(folder: Path) -> None:
     encoder = build(f"{arch}/{tiny_clip.save_weights(folder, arch=arch, name='bias')}")
     assert encoder.temperature == pytest.approx(np.exp(-2.0))
     assert encoder.encode_texts(["a dog"]).shape == (1, tiny_clip.DIM)
+
+
+TEXT, VISION = tiny_clip.CONFIG["text_cfg"], tiny_clip.CONFIG["vision_cfg"]
+FAMILIES: dict[str, dict[str, object]] = {
+    "custom-text": {"custom_text": True},
+    "resnet": {"vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 32, "patch_size": None}},
+    "timm": {"custom_text": True, "vision_cfg": {"timm_model_name": "resnet18", "image_size": 64}},
+    "coca": {
+        "custom_text": True,
+        "text_cfg": {**TEXT, "output_tokens": True, "embed_cls": True},
+        "vision_cfg": {**VISION, "output_tokens": True, "attentional_pool": True, "attn_pooler_heads": 4},
+        "multimodal_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+    },
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_architectures_works(family: str, folder: Path) -> None:
+    arch = tiny_clip.add_arch(folder, f"aesalign-tiny-{family}", **FAMILIES[family])
+    encoder = build(f"{arch}/{tiny_clip.save_weights(folder, arch=arch, name=family)}")
+    images = encoder.encode_pixels([*np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)])
+    texts = encoder.encode_texts(["a dog", "a cat"])
+    for vectors in (images, texts):
+        assert vectors.shape == (2, tiny_clip.DIM)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_the_same_model_in_another_layout_has_the_same_fingerprints(folder: Path, weights: Path) -> None:
+    arch = tiny_clip.add_arch(folder, "aesalign-tiny-layout", custom_text=True)
+    assert build(f"{arch}/{weights}").spaces == build(f"{tiny_clip.ARCH}/{weights}").spaces
