@@ -86,7 +86,8 @@ class Builder:
         if Path(use.use).is_dir():
             return self._aligned(Path(use.use))
         model = use.use.removeprefix(MODEL_PREFIX)
-        settings = self.recipe.encoder.settings if self.recipe.encoder.settings.get("model") == model else use.settings
+        own = self.recipe.encoder.settings
+        settings = own if own.get("model") == model else use.settings
         return cast("Encoder", self.component("encoder", Use(use="open_clip", **{**settings, "model": model})))
 
     def _aligned(self, folder: Path) -> Encoder:

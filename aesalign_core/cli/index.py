@@ -36,12 +36,15 @@ def command(
 
     Example: [bold]aesalign index ~/Pictures -g gallery --reward embedded[/bold]
     """
+    from aesalign_core.images import find_photos
     from aesalign_core.indexing import index
 
+    # Before any model is loaded: a wrong folder should not cost seconds.
+    paths = find_photos(photos)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rewards=rewards)
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
     with console.progress("indexing") as progress:
-        report = index(photos, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)
+        report = index(paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)
     if json:
         console.print_json(report.as_dict())
     else:

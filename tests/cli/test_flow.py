@@ -1,0 +1,138 @@
+"""The whole flow through the command line, on real photographs and the embedded components."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import CAPTIONS, Aesalign
+
+pytestmark = pytest.mark.slow
+GRIDS = ("--set", "pairs.rows=2", "--set", "pairs.columns=2", "--set", "pairs.candidates=12")
+
+
+def test_search_finds_what_the_query_says(aesalign: Aesalign, gallery: Path, queries: Path) -> None:
+    done = aesalign("search", "-g", gallery, "--queries", queries, "-k", 4)
+    assert done.code == 0, done.err
+    assert [line["query"] for line in done.lines] == list(CAPTIONS.values())
+    right = 0
+    for line, name in zip(done.lines, CAPTIONS, strict=True):
+        scores = [hit["score"] for hit in line["hits"]]
+        assert scores == sorted(scores, reverse=True)
+        assert set(line["hits"][0]) >= {"id", "path", "score"}
+        right += Path(line["hits"][0]["path"]).name.endswith(name)
+    assert right >= 5
+
+
+def test_one_query_is_one_document_and_a_table_for_people(aesalign: Aesalign, gallery: Path) -> None:
+    done = aesalign("search", "a cat", "-g", gallery, "-k", 2, "--json")
+    assert len(done.json["hits"]) == 2
+    table = aesalign("search", "a cat", "-g", gallery, "-k", 2)
+    assert table.code == 0
+    assert "cat.jpg" in table.out.replace("\n", "")
+
+
+def test_the_cascade_rephrases_and_reranks(aesalign: Aesalign, gallery: Path) -> None:
+    options = ("-g", gallery, "-k", 24, "--reward", "embedded", "--json")
+    plain = aesalign("search", "a cat", *options).json
+    ranked = aesalign("search", "a cat", *options, "--reward-weight", 100).json
+    rewards = [hit["rewards"]["embedded"] for hit in ranked["hits"]]
+    assert rewards == sorted(rewards, reverse=True)
+    assert [h["id"] for h in plain["hits"]] != [h["id"] for h in ranked["hits"]]
+    told = aesalign("search", "a cat", "-g", gallery, "--rephraser", "template", "--json").json
+    assert told["rephrasing"]["text"].startswith("a cat")
+    assert len(told["rephrasing"]["text"]) > len("a cat")
+
+
+def test_pairs_align_search_and_evaluate(
+    aesalign: Aesalign, gallery: Path, queries: Path, captions: Path, tmp_path: Path
+) -> None:
+    made = aesalign("pairs", "-g", gallery, "--queries", queries, "-o", "pairs.parquet", *GRIDS, "--json")
+    assert made.code == 0, made.err
+    assert made.json["statistics"]["grids"] == 6
+    shown = aesalign("pairs", "-g", gallery, "--queries", queries, "-o", "pairs.parquet", *GRIDS)
+    assert "already made" in shown.out
+    assert "Example" in shown.out
+
+    train = ("align", "-p", "pairs.parquet", "-g", gallery, "-o", "run", "--captions", captions,
+             "--set", "align.steps=12", "--tune", "text")  # fmt: skip
+    done = aesalign(*train, "--json")
+    assert done.code == 0, done.err
+    assert done.json["steps"] == 12
+    assert done.json["last"]["loss"] < done.json["first"]["loss"]
+    again = aesalign(*train)
+    assert again.code == 0
+    assert "finished already" in again.err
+
+    old = aesalign("search", "a cat", "-g", gallery, "--json").json
+    new = aesalign("search", "a cat", "-g", gallery, "--encoder", "run", "--json")
+    assert new.code == 0, new.err
+    assert [h["score"] for h in old["hits"]] != [h["score"] for h in new.json["hits"]]
+
+    compared = aesalign("eval", "retrieval", "-g", gallery, "--captions", captions, "--against", "run", "--json").json
+    assert compared["queries"] == 6
+    assert set(compared["metrics"]) == {"R@1", "R@5", "R@10", "reward:embedded@10"}
+    assert all(d["verdict"] in ("gained", "lost", "undecided") for d in compared["differences"].values())
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 13))
+
+
+def test_image_tuning_makes_another_space_that_the_old_gallery_refuses(
+    aesalign: Aesalign, gallery: Path, queries: Path, small_photos: Path
+) -> None:
+    assert aesalign("pairs", "-g", gallery, "--queries", queries, "-o", "pairs.parquet", *GRIDS).code == 0
+    done = aesalign("align", "-p", "pairs.parquet", "-g", gallery, "-o", "run", "--tune", "both",
+                    "--set", "align.steps=3", "--set", "align.pretraining_weight=0")  # fmt: skip
+    assert done.code == 0, done.err
+    refused = aesalign("search", "a cat", "-g", gallery, "--encoder", "run")
+    assert refused.code == 1
+    assert "Traceback" not in refused.err
+    assert "aesalign index" in refused.err
+    assert aesalign("index", small_photos, "-g", "second", "--encoder", "run").code == 0
+    assert aesalign("search", "a cat", "-g", "second", "--json").json["hits"]
+
+
+def test_index_again_adds_only_what_is_new(aesalign: Aesalign, small_photos: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    names = sorted(small_photos.iterdir())
+    for path in names[:3]:
+        (photos / path.name).write_bytes(path.read_bytes())
+    (photos / "cut.jpg").write_bytes(names[0].read_bytes()[:500])
+    first = aesalign("index", photos, "-g", "g", "--json")
+    assert (first.json["added"], len(first.json["bad"])) == (3, 1)
+    assert first.json["bad"][0]["path"].endswith("cut.jpg")
+    (photos / names[3].name).write_bytes(names[3].read_bytes())
+    second = aesalign("index", photos, "-g", "g", "--json").json
+    assert (second["added"], second["unchanged"]) == (1, 3)
+    table = aesalign("index", photos, "-g", "g")
+    assert "cut.jpg" in table.out
+    (photos / names[0].name).unlink()
+    assert aesalign("index", photos, "-g", "g", "--prune", "--json").json["removed"] == 1
+
+
+def test_score_gives_a_line_per_photo(aesalign: Aesalign, small_photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    done = aesalign("score", small_photos / "cat.jpg", "broken.jpg", "--json")
+    assert done.code == 0
+    good, bad = done.lines
+    assert set(good) == {"path", "reward", "score"}
+    assert bad["path"] == "broken.jpg"
+    assert bad["reason"]
+    none = aesalign("score", "broken.jpg")
+    assert none.code == 1
+
+
+def test_rephrase_shows_every_strategy(aesalign: Aesalign) -> None:
+    for strategy in ("original", "repeat", "detail", "k_list", "kw_dict", "reorg"):
+        done = aesalign("rephrase", "a dog on a beach", "--strategy", strategy, "--json")
+        (line,) = done.lines
+        assert line["strategy"] == strategy
+        assert line["text"].startswith("a dog on a beach")
+
+
+def test_doctor_finds_nothing_wrong_here(aesalign: Aesalign) -> None:
+    done = aesalign("doctor", "--json")
+    assert done.code == 0, done.out
+    assert {c["status"] for c in done.json} <= {"ok", "off"}

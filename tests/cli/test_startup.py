@@ -1,0 +1,35 @@
+"""Help and listing load no model library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow")
+VERBS = ("demo", "index", "search", "rephrase", "score", "pairs", "align", "eval", "plugins", "doctor")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["search", "--help"]])
+def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
+    program = (
+        f"import sys; sys.argv = ['aesalign', *{arguments!r}]\n"
+        "from aesalign_core.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    arguments = [verb, "--help"] if verb != "eval" else [verb, "retrieval", "--help"]
+    done = subprocess.run(
+        [sys.executable, "-m", "aesalign_core", *arguments], capture_output=True, text=True, check=True
+    )
+    assert "Example:" in done.stdout
+    assert "--json" in done.stdout
