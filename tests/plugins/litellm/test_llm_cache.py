@@ -97,7 +97,7 @@ def test_processes_write_at_once_and_lose_nothing(tmp_path: Path) -> None:
 import sys; from pathlib import Path; from aesalign_core.errors import RephraseError
 from aesalign_litellm.cache import AnswerCache
 cache = AnswerCache(Path(sys.argv[1]), warn=lambda m: sys.exit(m))
-for i in range(150): cache.put(f"{sys.argv[2]}-{i}", {"i": i}); assert cache.get(f"{sys.argv[2]}-{i}") == {"i": i}
+for i in range(60): cache.put(f"{sys.argv[2]}-{i}", {"i": i}); assert cache.get(f"{sys.argv[2]}-{i}") == {"i": i}
 """
     run: Callable[[str], Any] = lambda name: subprocess.run(  # noqa: E731
         [sys.executable, "-c", program, str(tmp_path), name], capture_output=True, text=True, check=False
@@ -106,7 +106,7 @@ for i in range(150): cache.put(f"{sys.argv[2]}-{i}", {"i": i}); assert cache.get
         for done in pool.map(run, "abc"):
             assert done.returncode == 0, done.stderr
     cache = AnswerCache(tmp_path, warn=pytest.fail)
-    assert [cache.get(f"{name}-149") for name in "abc"] == [{"i": 149}] * 3
+    assert [cache.get(f"{name}-59") for name in "abc"] == [{"i": 59}] * 3
 
 
 def test_a_damaged_entry_is_asked_again(make: Make, llm_server: LlmServer, tmp_path: Path, context: Context) -> None:
