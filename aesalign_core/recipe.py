@@ -112,9 +112,12 @@ def _check_use(kind: Kind, use: Use, recipe: Recipe, plugins: Registry, *, where
 
     Settings that name others say so by a method `uses() -> Iterable[tuple[Kind, Use]]`.
     """
+    component = use.use
     if kind == "encoder" and is_model_spec(use.use):
-        return
-    factory = plugins.factory(kind, use.use)
+        if Path(use.use).is_dir():
+            return
+        component = MODEL_PREFIX.rstrip(":")
+    factory = plugins.factory(kind, component)
     try:
         settings = validate(factory.Settings, use.settings, where=f"{where} {use.use}")
     except SettingsError as error:

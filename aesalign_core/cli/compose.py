@@ -35,7 +35,7 @@ def builder(
     from aesalign_core import recipe as recipes
     from aesalign_core.build import Builder
 
-    values = recipes.load(recipe).model_dump(mode="json", exclude_none=True) if recipe else {}
+    values = recipes.load(recipe).model_dump(mode="json", exclude_unset=True) if recipe else {}
     if device:
         values["device"] = device
     chosen = {"encoder": encoder, "rephraser": rephraser, "objective": objective}
