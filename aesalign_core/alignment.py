@@ -123,8 +123,8 @@ def align(
         events = Events(builder.registry, builder.warn, str(out))
         events.started(settings.model_dump(mode="json"))
         _train(out, trainer, events, progress or _silent)
-        loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
         record = run_folder.finish(out, record, trainer.trained())
+        loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
         events.finished(trainer.steps_done)
     return _result(out, inputs, record, settings, resumed_from=resumed_from)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -96,9 +97,10 @@ def finish(folder: Path, record: RunRecord, heads: dict[str, Tensor]) -> RunReco
 
     from aesalign_core.files import replacing
 
-    metadata = {"format": record.format, "base_image": record.base.image, "base_text": record.base.text}
+    # One entry: safetensors writes several in any order, and equal runs are to give equal files.
+    about = {"format": record.format, "base": record.base.model_dump()}
     with replacing(folder / runs.WEIGHTS) as temporary:
-        temporary.write_bytes(save(heads, metadata=metadata))
+        temporary.write_bytes(save(heads, metadata={"aesalign": json.dumps(about, sort_keys=True)}))
     done = record.model_copy(update={"finished": True, "weights": of_file(folder / runs.WEIGHTS)})
     _write(folder, done)
     return done

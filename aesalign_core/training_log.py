@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import IO
 
 from aesalign_core.files import write_text
 
@@ -37,7 +36,8 @@ class MetricsLog:
     def __init__(self, path: Path, *, after: int) -> None:
         self.lines = [line for line in read_metrics(path) if line.get("step", after + 1) <= after]
         write_text(path, "".join(_line(values) for values in self.lines))
-        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+        # Unbuffered: a line that a full disk refused must not come back when the file is closed.
+        self._file = path.open("ab", buffering=0)
 
     @property
     def seconds(self) -> float:
@@ -46,12 +46,13 @@ class MetricsLog:
 
     def append(self, values: Metrics) -> None:
         """Adds a line."""
-        self._file.write(_line(values))
+        left = memoryview(_line(values).encode())
+        while left:
+            left = left[self._file.write(left) :]
         self.lines.append(values)
 
     def sync(self) -> None:
         """Waits until all lines are on the disk; called before a checkpoint, which must not be ahead of its log."""
-        self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
