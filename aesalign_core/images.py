@@ -6,24 +6,19 @@ bounded from the header before anything is decoded; and whatever goes wrong is a
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
-import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from aesalign_core import pillow
 from aesalign_core.errors import GalleryError, ImageError
 from aesalign_core.messages import describe, warn
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"})
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 250_000_000
@@ -32,7 +27,6 @@ MAX_ASPECT = 100
 DRAFT_SIDE = 768
 """Shorter side, in pixels, above which models gain nothing and decoding may be scaled down."""
 _LIST_BYTES = 250_000_000
-_WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +87,12 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES) -> bytes:
 
 def decode_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, draft: int | None = DRAFT_SIDE) -> Decoded:
     """As `decode`, from a file's bytes, together with the picture's size in the file."""
-    with _quiet_pillow():
+    with pillow.quiet():
         try:
-            with _open(data) as image:
+            with pillow.open_header(data) as image:
                 _check_size(image.size, max_pixels)
-                width, height = reversed(image.size) if _is_sideways(image) else image.size
-                return Decoded(_scaled(_to_rgb(_load(image, draft)), draft), width, height)
+                width, height = reversed(image.size) if pillow.is_sideways(image) else image.size
+                return Decoded(pillow.scaled(pillow.to_rgb(pillow.load_upright(image, draft)), draft), width, height)
         except ImageError:
             raise
         except MemoryError:
@@ -106,16 +100,6 @@ def decode_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, draft: int | None
         except Exception as error:
             # Decoders raise whatever they like on broken input: struct.error, SyntaxError, IndexError ...
             raise ImageError(_reason(error)) from None
-
-
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """Reads the header only. Pillow's own size check is left out in favour of `_check_size`, which bounds more."""
-    Image.init()
-    for name in FORMATS:
-        factory, accepts = Image.OPEN[name]
-        if accepts is None or accepts(data[:16]) is True:
-            return factory(BytesIO(data), "")
-    raise ImageError("not an image of a known format (" + ", ".join(FORMATS) + ")")
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -126,91 +110,6 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise ImageError(f"{size[0]} x {size[1]} pixels, more than {max_pixels / 1e6:g} million")
     if long > MAX_ASPECT * short:
         raise ImageError(f"{size[0]} x {size[1]} pixels, thinner than 1:{MAX_ASPECT}")
-
-
-def _load(image: ImageFile.ImageFile, draft: int | None) -> Image.Image:
-    """Decodes the first frame, a JPEG scaled down where `draft` allows, and turns it upright."""
-    scale = min(image.size) // draft if draft else 1
-    if scale > 1 and image.format in ("JPEG", "MPO"):
-        image.draft(None, (image.width // scale, image.height // scale))
-    image.load()
-    return _transpose(image)
-
-
-def _scaled(image: Image.Image, draft: int | None) -> Image.Image:
-    scale = min(image.size) // draft if draft else 1
-    return image.reduce(scale) if scale > 1 else image
-
-
-def _is_sideways(image: Image.Image) -> bool:
-    # Pillow turns TIFF upright itself, and says so in its size.
-    return image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except Exception:
-        return 1  # a corrupt EXIF block says nothing; the pixels are still good
-    return value if isinstance(value, int) else 1
-
-
-def _transpose(image: Image.Image) -> Image.Image:
-    methods = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-    orientation = _orientation(image)
-    return image.transpose(Image.Transpose(methods[orientation])) if orientation in methods else image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return _from_deep_grey(image)
-    if image.has_transparency_data:
-        over = image.convert("RGBA")
-        white = Image.new("RGBA", over.size, (*_WHITE, 255))
-        return Image.alpha_composite(white, over).convert("RGB")
-    if image.mode == "RGB":
-        return image.copy()  # free of the file it came from
-    return image.convert("RGB")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit, wider or real-valued grey to 8 bits: by full scale where it is known, else by the largest value."""
-    import numpy as np
-
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    top = 65535.0 if image.mode.startswith("I") and grey.max(initial=0) <= 65535 else float(grey.max(initial=0))
-    if image.mode == "F":
-        top = 1.0 if top <= 1 else 255.0 if top <= 255 else top
-    scaled = (grey * (255.0 / (top or 1.0))).clip(0, 255).round().astype(np.uint8)
-    return Image.fromarray(scaled).convert("RGB")
-
-
-_quiet_lock = threading.Lock()
-_quiet_users = 0
-_quiet_filter: Any = None
-
-
-@contextlib.contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Keeps Pillow's remarks on odd files from becoming Python warnings, or errors, of the program.
-
-    `warnings.catch_warnings` is not safe among threads, so all decoding threads share one narrow filter, put in by
-    the first and taken out by the last.
-    """
-    global _quiet_users, _quiet_filter
-    with _quiet_lock:
-        if _quiet_users == 0:
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            _quiet_filter = warnings.filters[0]
-        _quiet_users += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet_users -= 1
-            if _quiet_users == 0:
-                with contextlib.suppress(ValueError):
-                    warnings.filters.remove(_quiet_filter)  # type: ignore[attr-defined]
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from aesalign_core.protocols import BuildContext
 from aesalign_core.settings import Settings as BaseSettings
 from aesalign_core.types import Match, Scores, Vectors
 from aesalign_lancedb import checks, guard
+from aesalign_lancedb.rows import conform, schema_of
 from aesalign_lancedb.writing import LOCK, WriterLock, reason, storage_errors
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class LanceRetriever:
         """Makes an empty store."""
         import lancedb
 
-        schema = _schema(dim, [checks.reward_name(r) for r in rewards], metadata)
+        schema = schema_of(dim, [checks.reward_name(r) for r in rewards], metadata)
         self._check_free()
         with self.writing(), storage_errors("create", self.location):
             if self.exists():
@@ -185,7 +186,7 @@ class LanceRetriever:
         flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         checks.stored_vectors(np.asarray(flat, dtype=np.float32).reshape(rows.num_rows, -1), dim)
         with self._write("write to", 2 * rows.nbytes):
-            self._table().add(_conform(rows, schema))
+            self._table().add(conform(rows, schema))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes rows by id."""
@@ -300,26 +301,3 @@ class LanceRetriever:
                 partitions=self.settings.partitions,
                 compressed=self.settings.compressed,
             )
-
-
-def _schema(dim: int, rewards: Sequence[str], metadata: Mapping[str, str]) -> pa.Schema:
-    import pyarrow as pa
-
-    fields = [
-        pa.field("id", pa.string(), nullable=False, metadata=dict(metadata)),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
-    ]
-    return pa.schema([*fields, *(pa.field(name, pa.float32()) for name in rewards)])
-
-
-def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows with the table's columns in its order; rewards that they lack are null."""
-    import pyarrow as pa
-
-    columns = [
-        rows[f.name].cast(f.type) if f.name in rows.column_names else pa.nulls(rows.num_rows, f.type) for f in schema
-    ]
-    return pa.table(columns, schema=schema)
