@@ -83,8 +83,19 @@ def read(folder: Path) -> Run:
     """Reads a RUN folder, finished or not.
 
     Raises:
-        ModelError: It is none, or damaged.
+        ModelError: It is none, or damaged, or the RUNs that it was aligned from lead back to it.
     """
+    run = _read(folder)
+    base, seen = run, {folder.resolve()}
+    while (below := Path(base.recipe.encoder.use)).is_dir():
+        if below.resolve() in seen:
+            raise ModelError(f"{folder} cannot be used as a RUN: it was aligned from itself", hint="align again")
+        seen.add(below.resolve())
+        base = _read(below)
+    return run
+
+
+def _read(folder: Path) -> Run:
     record = read_record(folder)
     try:
         path = folder / RECIPE
