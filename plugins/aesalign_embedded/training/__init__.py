@@ -1,0 +1,1 @@
+"""Trains what ships in `data/`: `python -m aesalign_embedded.training --help`."""
