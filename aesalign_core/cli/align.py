@@ -67,7 +67,9 @@ def _show(result: AlignResult) -> None:
     towers = " and ".join(result.tuned)
     told = f"{result.encoder}, {towers} aligned on {result.queries} queries in {result.seconds:.1f} s"
     console.out().print(f"{result.run}: {told}; pre-training loss {result.pretraining}", markup=False)
-    names = [name for name in ("loss", "preference_loss", "pretraining_loss", "accuracy", "margin") if name in result.last]
+    names = [
+        name for name in ("loss", "preference_loss", "pretraining_loss", "accuracy", "margin") if name in result.last
+    ]
     rows = [[name, f"{result.first[name]:.4f}", f"{result.last[name]:.4f}"] for name in names]
     console.table("", ["", "first step", f"step {result.steps}"], rows, numbers=[1, 2])
     if result.tuned == ("text",):
