@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from aesalign_core.hookspecs import Component, hookimpl
 
 if TYPE_CHECKING:
+    from aesalign_core.alignment.align import AlignResult, align
     from aesalign_core.build import Builder
     from aesalign_core.errors import AesalignError
     from aesalign_core.gallery import Gallery
+    from aesalign_core.indexing.index import index
+    from aesalign_core.preferences.pairs import make_pairs
     from aesalign_core.protocols import (
         BuildContext,
         Encoder,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
         TrainableEncoder,
     )
     from aesalign_core.recipe import Recipe
-    from aesalign_core.search import search
+    from aesalign_core.searching import search
     from aesalign_core.settings import Settings
     from aesalign_core.types import Hit, PreferenceGrid, Rephrasing, SearchResult, Verdict
 
@@ -33,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AesalignError": "errors",
+    "AlignResult": "alignment.align",
     "BuildContext": "protocols",
     "Builder": "build",
     "Encoder": "protocols",
@@ -50,11 +54,15 @@ _HOMES = {
     "Settings": "settings",
     "TrainableEncoder": "protocols",
     "Verdict": "types",
-    "search": "search",
+    "align": "alignment.align",
+    "index": "indexing.index",
+    "make_pairs": "preferences.pairs",
+    "search": "searching",
 }
 
 __all__ = [
     "AesalignError",
+    "AlignResult",
     "BuildContext",
     "Builder",
     "Component",
@@ -74,7 +82,10 @@ __all__ = [
     "TrainableEncoder",
     "Verdict",
     "__version__",
+    "align",
     "hookimpl",
+    "index",
+    "make_pairs",
     "search",
 ]
 

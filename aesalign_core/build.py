@@ -91,7 +91,7 @@ class Builder:
         return cast("Encoder", self.component("encoder", Use(use="open_clip", **{**settings, "model": model})))
 
     def _aligned(self, folder: Path) -> Encoder:
-        from aesalign_core import runs
+        from aesalign_core.alignment import runs
 
         key = f"run:{folder.resolve()}"
         if key not in self._built:

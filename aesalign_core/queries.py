@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aesalign_core.errors import AesalignError, QueryError
-from aesalign_core.search import check_query
+from aesalign_core.searching import check_query
 
 MAX_BYTES = 100_000_000
 

@@ -35,11 +35,11 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict
 
-from aesalign_core.alignment_settings import AlignSettings
+from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.errors import RecipeError, SettingsError
 from aesalign_core.hookspecs import Kind
-from aesalign_core.pair_settings import PairSettings
 from aesalign_core.plugins import Registry, registry
+from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.settings import Settings, validate
 
 MAX_BYTES = 1_000_000

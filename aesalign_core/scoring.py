@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aesalign_core.errors import ImageError, SettingsError
-from aesalign_core.images import find_photos
-from aesalign_core.loading import Loaded, load
+from aesalign_core.images.decoding import find_photos
+from aesalign_core.images.loading import Loaded, load
 from aesalign_core.protocols import CombinedReward, Reward
 from aesalign_core.types import BadFile
 

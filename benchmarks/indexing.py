@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from aesalign_core.build import Builder
-from aesalign_core.images import decode, find_photos
-from aesalign_core.indexing import index
+from aesalign_core.images.decoding import decode, find_photos
+from aesalign_core.indexing.index import index
 from aesalign_core.recipe import Recipe, Use
 
 GOALS = {"over_bare": 0.8, "over_loop": 2.0}

@@ -11,7 +11,7 @@ from aesalign_core.cli import compose, console
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Set
 
 if TYPE_CHECKING:
-    from aesalign_core.alignment import AlignResult
+    from aesalign_core.alignment.align import AlignResult
 
 NAME = "align"
 
@@ -42,7 +42,7 @@ def command(
 
     Example: [bold]aesalign align -p pairs.parquet -g gallery -o run --captions captions.csv --tune text[/bold]
     """
-    from aesalign_core.alignment import align
+    from aesalign_core.alignment.align import align
 
     changes = [*(overrides or ()), *([f'align.tune="{tune}"'] if tune else [])]
     build = compose.builder(recipe=recipe, overrides=changes, device=device, encoder=encoder, objective=objective)

@@ -11,7 +11,7 @@ from aesalign_core.cli import compose, console
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rewards, Set
 
 if TYPE_CHECKING:
-    from aesalign_core.indexing import IndexReport
+    from aesalign_core.indexing.index import IndexReport
 
 NAME = "index"
 
@@ -36,8 +36,8 @@ def command(
 
     Example: [bold]aesalign index ~/Pictures -g gallery --reward embedded[/bold]
     """
-    from aesalign_core.images import find_photos
-    from aesalign_core.indexing import index
+    from aesalign_core.images.decoding import find_photos
+    from aesalign_core.indexing.index import index
 
     # Before any model is loaded: a wrong folder should not cost seconds.
     paths = find_photos(photos)

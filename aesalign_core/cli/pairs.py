@@ -13,7 +13,7 @@ from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Rec
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery as Photos
-    from aesalign_core.preferences import PairsResult
+    from aesalign_core.preferences.pairs import PairsResult
 
 NAME = "pairs"
 
@@ -39,7 +39,7 @@ def command(
     Example: [bold]aesalign pairs -g gallery --queries queries.txt -o pairs.parquet --set pairs.rows=4[/bold]
     """
     from aesalign_core.gallery import Gallery as OpenGallery
-    from aesalign_core.preferences import make_pairs
+    from aesalign_core.preferences.pairs import make_pairs
     from aesalign_core.queries import read_queries
 
     texts = read_queries(queries)

@@ -33,7 +33,7 @@ def command(
     Example: [bold]aesalign rephrase "a dog on a beach" --strategy k_list[/bold]
     """
     from aesalign_core.queries import read_queries
-    from aesalign_core.search import check_query
+    from aesalign_core.searching import check_query
 
     if (query is None) == (queries is None):
         raise typer.BadParameter("give one QUERY, or --queries FILE")

@@ -47,7 +47,7 @@ def command(
     """
     from aesalign_core.gallery import Gallery as Photos
     from aesalign_core.queries import read_queries
-    from aesalign_core.search import search
+    from aesalign_core.searching import search
 
     if (query is None) == (queries is None):
         raise typer.BadParameter("give one QUERY, or --queries FILE")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesalign_core.alignment.log import Metrics, read_metrics
 from aesalign_core.errors import AesalignError
 from aesalign_core.files import replacing
-from aesalign_core.training_log import Metrics, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 
 from aesalign_core.errors import ImageError
-from aesalign_core.images import decode
-from aesalign_core.loading import default_workers
+from aesalign_core.images.decoding import decode
+from aesalign_core.images.loading import default_workers
 
 SIDES = (256, 192, 144, 112, 80, 56)
 """Longer sides tried in turn, in pixels, until all thumbnails fit their budget."""

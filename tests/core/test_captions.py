@@ -71,7 +71,7 @@ def test_a_name_that_two_photos_have_needs_the_folder(tmp_path: Path) -> None:
     import colours
 
     from aesalign_core.gallery import Gallery
-    from aesalign_core.indexing import index
+    from aesalign_core.indexing.index import index
 
     for folder, colour in (("a", "red"), ("b", "blue")):
         colours.paint(tmp_path / "photos" / folder / "1.png", colour)

@@ -9,7 +9,7 @@ import pytest
 
 from aesalign_core.errors import GalleryError, QueryError, SpaceMismatchError
 from aesalign_core.gallery import Gallery
-from aesalign_core.indexing import index
+from aesalign_core.indexing.index import index
 from aesalign_core.recipe import Use
 
 REWARDS = ("brightness", "contrast")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
@@ -12,6 +13,12 @@ from aesalign_core import errors
 def test_all_is_sorted_complete_and_resolves() -> None:
     assert list(aesalign_core.__all__) == sorted(aesalign_core.__all__)
     assert all(getattr(aesalign_core, name) is not None for name in aesalign_core.__all__)
+
+
+def test_no_module_hides_a_name_of_the_public_api() -> None:
+    """`from aesalign_core import search` would give the module, once somebody had imported it."""
+    modules = {name for _, name, _ in pkgutil.iter_modules(aesalign_core.__path__)}
+    assert not modules & set(aesalign_core.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

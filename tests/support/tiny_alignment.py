@@ -10,13 +10,13 @@ from typing import Any
 
 import colours
 
-from aesalign_core.alignment import AlignResult, align
-from aesalign_core.alignment_settings import AlignSettings
+from aesalign_core.alignment.align import AlignResult, align
+from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.build import Builder
 from aesalign_core.gallery import Gallery
-from aesalign_core.indexing import index
-from aesalign_core.pair_settings import PairSettings
-from aesalign_core.preferences import PairsResult, make_pairs
+from aesalign_core.indexing.index import index
+from aesalign_core.preferences.pairs import PairsResult, make_pairs
+from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.settings import Settings
 from aesalign_core.types import Rephrasing, Strategy
 

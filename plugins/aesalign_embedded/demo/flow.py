@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesalign_core.alignment import align
+from aesalign_core.alignment.align import align
 from aesalign_core.build import Builder
 from aesalign_core.errors import AesalignError
 from aesalign_core.files import write_text
 from aesalign_core.gallery import Gallery
-from aesalign_core.indexing import index
-from aesalign_core.preferences import make_pairs
+from aesalign_core.indexing.index import index
+from aesalign_core.preferences.pairs import make_pairs
 from aesalign_core.recipe import Use
 from aesalign_core.report.page import write_comparison
-from aesalign_core.search import search
+from aesalign_core.searching import search
 from aesalign_embedded.demo import judging, packaged, page
 from aesalign_embedded.demo.material import Asked, Material, StageProgress
 from aesalign_embedded.demo.own import OwnPhotographs
@@ -30,7 +30,7 @@ from aesalign_embedded.demo.stages import Stages
 
 if TYPE_CHECKING:
     from aesalign_core.captions import Caption
-    from aesalign_core.preference_records import PairsResult
+    from aesalign_core.preferences.records import PairsResult
     from aesalign_core.protocols import Encoder
     from aesalign_core.types import SearchResult
     from aesalign_embedded.demo.judging import Answers

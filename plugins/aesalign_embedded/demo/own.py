@@ -12,7 +12,7 @@ import numpy as np
 from aesalign_core.captions import Caption, match, read_captions
 from aesalign_core.errors import GalleryError, QueryError
 from aesalign_core.fingerprints import fingerprint
-from aesalign_core.images import find_photos
+from aesalign_core.images.decoding import find_photos
 from aesalign_core.queries import read_queries
 from aesalign_embedded.demo.material import Asked, Pairs
 from aesalign_embedded.demo.split import Split, split_names

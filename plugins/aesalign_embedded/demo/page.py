@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesalign_core.alignment.log import read_metrics
 from aesalign_core.report.comparison import Comparison, Curve, GridExample, Photo
-from aesalign_core.training_log import read_metrics
 from aesalign_embedded.demo.judging import SHORT
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
-    from aesalign_core.preference_records import PairsResult
+    from aesalign_core.preferences.records import PairsResult
     from aesalign_core.recipe import Recipe
     from aesalign_core.types import PreferenceGrid
     from aesalign_embedded.demo.material import Asked, Material

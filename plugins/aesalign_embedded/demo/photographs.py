@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 
 from aesalign_core.files import replacing, write_text
-from aesalign_core.images import decode
-from aesalign_core.loading import default_workers
+from aesalign_core.images.decoding import decode
+from aesalign_core.images.loading import default_workers
 from aesalign_embedded import flaws
 from aesalign_embedded.demo.sources import SOURCES, Source
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aesalign_core.alignment_settings import AlignSettings
-from aesalign_core.pair_settings import PairSettings
+from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.recipe import Recipe
 from aesalign_core.settings import Settings
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from aesalign_core.files import replacing
-from aesalign_core.images import decode
+from aesalign_core.images.decoding import decode
 from aesalign_core.types import Pixels, Vectors
 from aesalign_embedded import flaws
 from aesalign_embedded.towers import ImageTower, TextTower, squeeze

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from aesalign_core import plugins
-from aesalign_core.alignment_settings import AlignSettings
+from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.build import Builder
 from aesalign_core.errors import AesalignError, QueryError
 from aesalign_core.evaluation.statistics import paired_difference
 from aesalign_core.gallery import Gallery
-from aesalign_core.pair_settings import PairSettings
+from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.recipe import Recipe, Use
-from aesalign_core.search import search
+from aesalign_core.searching import search
 from aesalign_embedded.demo.flow import run_demo
 from aesalign_embedded.demo.result import DemoResult
 from aesalign_embedded.demo.settings import ALIGN, PAIRS, recipe_for

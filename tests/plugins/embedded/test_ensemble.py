@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from aesalign_core import plugins, recipe
 from aesalign_core.errors import AesalignError, GalleryError, RecipeError, SettingsError
 from aesalign_core.gallery import Gallery
-from aesalign_core.indexing import index
+from aesalign_core.indexing.index import index
 from aesalign_core.protocols import CombinedReward
 from aesalign_core.recipe import Use
 from aesalign_core.settings import validate

@@ -1,0 +1,1 @@
+"""Preference grids into an aligned encoder: the training run and the RUN folder it leaves."""

@@ -1,0 +1,209 @@
+"""Everything a training step reads, as tensors on the encoder's device: grids, captions, and the two towers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from aesalign_core.alignment import features
+from aesalign_core.alignment.batches import Indices
+from aesalign_core.captions import Matched
+from aesalign_core.preferences.records import PairsResult, bands
+from aesalign_core.protocols import PreferenceBatch
+
+if TYPE_CHECKING:
+    from aesalign_core.alignment.settings import AlignSettings
+    from aesalign_core.gallery import Gallery
+    from aesalign_core.protocols import TrainableEncoder
+
+CHUNK = 4096
+PhaseProgress = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+@dataclass
+class Tower:
+    """One tower over a run's texts or photos.
+
+    Attributes:
+        reference: (n, d) unit rows: the frozen model's embeddings.
+        features: (n, f) what the head reads; None if the tower is not trained.
+        head: The head being trained; None if the tower is not trained.
+    """
+
+    reference: Tensor
+    features: Tensor | None = None
+    head: nn.Module | None = None
+
+    def embed(self, rows: Tensor) -> Tensor:
+        """(k, d) unit rows: the policy's embeddings of k items, with gradients if the tower is trained."""
+        if self.head is None or self.features is None:
+            return self.reference[rows]
+        return normalize(self.head(self.features[rows]).float(), dim=1)
+
+
+@dataclass
+class TrainingData:
+    """What was prepared.
+
+    Attributes:
+        text: Over queries, then captions.
+        image: Over the photos of grids and captions.
+        temperature: τ.
+        grid_photos: (q, n) rows of `image`.
+        reference: (q, n) similarities of the frozen model, ÷ τ.
+        rewards: (q, n) in standard deviations of the gallery.
+        bands: (n,) the row of the grid.
+        readable: Per row of `image`, whether it may be used.
+        caption_texts: (c,) rows of `text`.
+        caption_photos: (c,) rows of `image`.
+    """
+
+    text: Tower
+    image: Tower
+    temperature: float
+    grid_photos: Tensor
+    reference: Tensor
+    rewards: Tensor
+    bands: Tensor
+    readable: Tensor
+    caption_texts: Tensor
+    caption_photos: Tensor
+
+    def grids(self, queries: Indices) -> PreferenceBatch:
+        """The grids of b queries."""
+        rows = torch.from_numpy(queries).to(self.reference.device)
+        photos = self.grid_photos[rows]
+        return PreferenceBatch(
+            policy=similarities(self.text.embed(rows), self.image.embed(photos.flatten()), self.temperature),
+            reference=self.reference[rows],
+            rewards=self.rewards[rows],
+            bands=self.bands.expand_as(photos),
+            valid=self.readable[photos],
+        )
+
+    def captions(self, pairs: Indices) -> tuple[Tensor, Tensor, Tensor]:
+        """(p, d) text and (p, d) image embeddings of p caption pairs, and (p,) which photo each shows."""
+        rows = torch.from_numpy(pairs).to(self.reference.device)
+        photos = self.caption_photos[rows]
+        return self.text.embed(self.caption_texts[rows]), self.image.embed(photos), photos
+
+    def heads(self) -> dict[str, nn.Module]:
+        """The heads being trained, by tower."""
+        towers = {"text": self.text.head, "image": self.image.head}
+        return {name: head for name, head in towers.items() if head is not None}
+
+
+def similarities(text: Tensor, image: Tensor, temperature: float) -> Tensor:
+    """Similarities of b texts with n photos each, ÷ τ.
+
+    Args:
+        text: (b, d).
+        image: (b·n, d), the photos of the first text first.
+        temperature: τ.
+
+    Returns:
+        (b, n).
+    """
+    by_text = image.view(len(text), -1, text.shape[1])
+    return torch.bmm(by_text, text.unsqueeze(2)).squeeze(2) / temperature
+
+
+def prepare(
+    pairs: PairsResult,
+    gallery: Gallery,
+    encoder: TrainableEncoder,
+    captions: Matched | None,
+    settings: AlignSettings,
+    folder: Path,
+    progress: PhaseProgress,
+) -> TrainingData:
+    """Computes, or reads from the run's cache, all features, and the reference similarities once."""
+    device = torch.device(encoder.device)
+    captions = _used(captions, settings) if captions else Matched((), (), ())
+    texts = [grid.query for grid in pairs.grids] + list(captions.texts)
+    photos = {name: row for row, name in enumerate(_distinct(pairs, captions))}
+    text = _text_tower(encoder, texts, settings, folder, progress)
+    image, readable = _image_tower(encoder, gallery, list(photos), settings, folder, progress)
+    grid_photos = _long([[photos[i] for row in grid.ids for i in row] for grid in pairs.grids]).to(device)
+    rewards = np.stack([(g.rewards.reshape(-1) - pairs.header.mean) / pairs.header.std for g in pairs.grids])
+    usable = [k for k, name in enumerate(captions.ids) if readable[photos[name]]]
+    return TrainingData(
+        text=text,
+        image=image,
+        temperature=encoder.temperature,
+        grid_photos=grid_photos,
+        reference=_reference(text, image, grid_photos, encoder.temperature),
+        rewards=torch.from_numpy(rewards.astype(np.float32)).to(device),
+        bands=torch.from_numpy(bands(pairs.grids[0])).to(device),
+        readable=readable.to(device),
+        caption_texts=_long([len(pairs.grids) + k for k in usable]).to(device),
+        caption_photos=_long([photos[captions.ids[k]] for k in usable]).to(device),
+    )
+
+
+def _used(captions: Matched, settings: AlignSettings) -> Matched:
+    """No more captions than the steps can see, so that no feature is computed in vain."""
+    needed = settings.steps * settings.pretraining_batch
+    if len(captions.texts) <= needed:
+        return captions
+    kept = np.sort(np.random.default_rng([settings.seed, 2]).permutation(len(captions.texts))[:needed])
+    return Matched(tuple(captions.texts[k] for k in kept), tuple(captions.ids[k] for k in kept), captions.missing)
+
+
+def _distinct(pairs: PairsResult, captions: Matched) -> list[str]:
+    in_grids = (name for grid in pairs.grids for row in grid.ids for name in row)
+    return list(dict.fromkeys([*in_grids, *captions.ids]))
+
+
+def _long(values: Sequence[object]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.int64))
+
+
+def _text_tower(
+    encoder: TrainableEncoder, texts: Sequence[str], settings: AlignSettings, folder: Path, progress: PhaseProgress
+) -> Tower:
+    found = features.of_texts(encoder, texts, folder, lambda done, total: progress("texts", done, total, {}))
+    read = torch.from_numpy(found).to(encoder.device)
+    reference = _embed_all(encoder.text_head(), read)
+    return Tower(reference) if settings.tune == "image" else Tower(reference, read, encoder.text_head())
+
+
+def _image_tower(
+    encoder: TrainableEncoder,
+    gallery: Gallery,
+    ids: Sequence[str],
+    settings: AlignSettings,
+    folder: Path,
+    progress: PhaseProgress,
+) -> tuple[Tower, Tensor]:
+    def report(done: int, total: int) -> None:
+        progress("photos", done, total, {})
+
+    if settings.tune == "text":
+        vectors = features.of_gallery(gallery, ids, folder, report)
+        return Tower(torch.from_numpy(vectors).to(encoder.device)), torch.ones(len(ids), dtype=torch.bool)
+    found, readable = features.of_photos(encoder, gallery, ids, folder, report)
+    read = torch.from_numpy(found).to(encoder.device)
+    return Tower(_embed_all(encoder.image_head(), read), read, encoder.image_head()), torch.from_numpy(readable)
+
+
+@torch.no_grad()
+def _embed_all(head: nn.Module, read: Tensor) -> Tensor:
+    return torch.cat([normalize(head(part).float(), dim=1) for part in torch.split(read, CHUNK)])
+
+
+@torch.no_grad()
+def _reference(text: Tower, image: Tower, grid_photos: Tensor, temperature: float) -> Tensor:
+    chunk = max(1, CHUNK // grid_photos.shape[1])
+    parts = [
+        similarities(text.reference[start : start + len(rows)], image.reference[rows.flatten()], temperature)
+        for start, rows in zip(range(0, len(grid_photos), chunk), torch.split(grid_photos, chunk), strict=True)
+    ]
+    return torch.cat(parts)

@@ -1,0 +1,110 @@
+"""What a training run is made from: read, and checked, before any folder is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aesalign_core import captions as captions_files
+from aesalign_core.alignment import run_folder
+from aesalign_core.alignment.runs import BaseSpaces, RunRecord
+from aesalign_core.build import Builder
+from aesalign_core.captions import Matched
+from aesalign_core.errors import AlignmentError, SpaceMismatchError
+from aesalign_core.fingerprints import fingerprint, of_file
+from aesalign_core.gallery import Gallery
+from aesalign_core.preferences import store as preference_store
+from aesalign_core.preferences.records import PairsResult
+from aesalign_core.protocols import TrainableEncoder
+from aesalign_core.recipe import Recipe, Use
+
+_FREE_TO_CHANGE = {"checkpoint_every", "keep_checkpoints", "log_every"}
+"""Settings that do not change what is learnt."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a run is made from.
+
+    Attributes:
+        pairs: The grids.
+        pairs_digest: sha256 of their file.
+        gallery: The one they were made from.
+        encoder: The one to align.
+        captions: Caption pairs for the pre-training loss; None if it is off.
+        pretraining: `on`, or why it is off.
+        recipe: Of the run: it builds the same encoder from any folder.
+    """
+
+    pairs: PairsResult
+    pairs_digest: str
+    gallery: Gallery
+    encoder: TrainableEncoder
+    captions: Matched | None
+    pretraining: str
+    recipe: Recipe
+
+
+def read(
+    pairs_path: Path, gallery_path: Path, builder: Builder, captions: Path | None, photos_root: Path | None
+) -> Inputs:
+    """Reads and checks everything; see `alignment.align` for the arguments and errors."""
+    pairs = preference_store.read(pairs_path)
+    if not pairs.grids:
+        raise AlignmentError(f"{pairs_path} holds no grid", hint="make pairs from more queries or photos")
+    gallery = Gallery.open(gallery_path, builder)
+    if pairs.header.space != gallery.space:
+        raise SpaceMismatchError(
+            f"{pairs_path} was made from a gallery of {pairs.header.encoder!r} ({pairs.header.space}), and"
+            f" {gallery_path} is one of {gallery.encoder_name!r} ({gallery.space})",
+            hint="name the gallery that the pairs were made from",
+        )
+    encoder, recipe = _base(builder, gallery)
+    gallery.check_encoder(encoder)
+    matched, pretraining = None, "off: its weight is 0"
+    if builder.recipe.align.pretraining_weight:
+        pretraining = "off: no captions were given" if captions is None else "on"
+        if captions is not None:
+            matched = captions_files.match(captions_files.read_captions(captions), gallery, photos_root=photos_root)
+    recipe = recipe.model_copy(update={"pairs": pairs.header.settings})
+    return Inputs(pairs, of_file(pairs_path), gallery, encoder, matched, pretraining, recipe)
+
+
+def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]:
+    """The encoder to align, and the recipe that will build it again from any folder."""
+    chosen = "encoder" in builder.recipe.model_fields_set
+    encoder = builder.encoder() if chosen else builder.encoder(gallery.encoder_name)
+    if not isinstance(encoder, TrainableEncoder):
+        raise AlignmentError(
+            f"the encoder {encoder.name!r} has no heads to train",
+            hint="use one that has, such as embedded or open_clip",
+        )
+    use = builder.recipe.encoder if chosen else Use(use=gallery.encoder_name)
+    if Path(use.use).is_dir():
+        use = use.model_copy(update={"use": str(Path(use.use).resolve())})
+    return encoder, builder.recipe.model_copy(update={"encoder": use})
+
+
+def describe(inputs: Inputs, builder: Builder) -> RunRecord:
+    """What a new run's `run.json` says."""
+    recipe, spaces = builder.recipe, inputs.encoder.spaces
+    settings = recipe.align.model_dump(mode="json", exclude=_FREE_TO_CHANGE)
+    captions = inputs.captions
+    return RunRecord(
+        encoder=inputs.encoder.name,
+        base=BaseSpaces(
+            image=spaces.image,
+            text=spaces.text,
+            image_features=spaces.image_features,
+            text_features=spaces.text_features,
+        ),
+        tuned=("text", "image") if recipe.align.tune == "both" else (recipe.align.tune,),
+        made_from={
+            "encoder": f"{spaces.text}/{spaces.image}",
+            "pairs": inputs.pairs_digest[:16],
+            "captions": fingerprint(captions.texts, captions.ids) if captions else "none",
+            "objective": recipe.objective.model_dump_json(),
+            **{f"align.{name}": str(value) for name, value in settings.items()},
+        },
+        versions=run_folder.versions(),
+    )

@@ -1,0 +1,146 @@
+"""One optimiser step, and the state between two steps."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from aesalign_core.alignment.batches import Batches
+from aesalign_core.alignment.checkpoints import Checkpoint
+from aesalign_core.alignment.data import TrainingData
+from aesalign_core.alignment.pretraining import contrastive_loss
+from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.errors import AlignmentError
+from aesalign_core.protocols import Objective
+
+_GRIDS, _CAPTIONS = 0, 1
+"""Streams of batches."""
+
+
+class Trainer:
+    """Heads, optimiser and batch order.
+
+    Everything a step does follows from the state and the step's number, so that a run that resumes from a state
+    takes the very steps that the run before it would have taken.
+
+    Args:
+        data: What the steps read; its heads are trained in place.
+        objective: The preference loss.
+        settings: Of the run.
+    """
+
+    def __init__(self, data: TrainingData, objective: Objective, settings: AlignSettings) -> None:
+        self.data, self.objective, self.settings = data, objective, settings
+        self.steps_done = 0
+        self.heads = nn.ModuleDict(data.heads()).requires_grad_(True)
+        self._weights = dict(self.heads.named_parameters())
+        self._optimizer = torch.optim.AdamW(_groups(self._weights, settings.weight_decay), lr=settings.learning_rate)
+        self._grids = Batches(len(data.grid_photos), settings.batch_size, seed=settings.seed, stream=_GRIDS)
+        self._captions: Batches | None = None
+        if settings.pretraining_weight and len(data.caption_texts):
+            size = settings.pretraining_batch
+            self._captions = Batches(len(data.caption_texts), size, seed=settings.seed, stream=_CAPTIONS)
+
+    def advance(self) -> dict[str, float]:
+        """Takes one step.
+
+        Returns:
+            `step` (steps done), `loss`, `preference_loss`, `pretraining_loss` (0 if it is off), `accuracy` and
+            `margin` of the implicit reward, `pairs`, `grad_norm` (before clipping), `lr`.
+
+        Raises:
+            AlignmentError: The loss or its gradient is not finite; no weight was changed by this step.
+        """
+        # Heads are in eval mode and draw nothing, but an objective may: then it draws the same after a resume.
+        torch.manual_seed(self.settings.seed + self.steps_done)
+        rate = self.settings.learning_rate * ramp(self.steps_done, self.settings.steps, self.settings.warmup)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        output = self.objective(self.data.grids(self._grids.at(self.steps_done)))
+        pretraining = self._pretraining_loss()
+        loss = output.loss + self.settings.pretraining_weight * pretraining
+        norm = self._backward(loss)
+        measured = [loss, output.loss, pretraining, output.accuracy, output.margin, output.pairs, norm]
+        names = ("loss", "preference_loss", "pretraining_loss", "accuracy", "margin", "pairs", "grad_norm")
+        # One copy from the device for all of them.
+        values = torch.stack([m.detach().to(loss.device, torch.float32) for m in measured]).tolist()
+        metrics = dict(zip(names, values, strict=True))
+        if not all(math.isfinite(metrics[name]) for name in ("loss", "grad_norm")):
+            raise AlignmentError(
+                f"the loss or its gradient is not finite at step {self.steps_done + 1}",
+                hint="lower align.learning_rate or the objective's beta",
+            )
+        self._optimizer.step()
+        self.steps_done += 1
+        return {"step": self.steps_done, **metrics, "lr": rate}
+
+    def _pretraining_loss(self) -> Tensor:
+        if self._captions is None:
+            return torch.zeros((), device=self.data.reference.device)
+        text, image, photos = self.data.captions(self._captions.at(self.steps_done))
+        return contrastive_loss(text, image, photos, self.data.temperature)
+
+    def _backward(self, loss: Tensor) -> Tensor:
+        if not loss.requires_grad:
+            raise AlignmentError(f"the objective {self.objective.name!r} gives a loss without gradients")
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return torch.nn.utils.clip_grad_norm_(self._weights.values(), self.settings.clip)
+
+    def state(self) -> Checkpoint:
+        """The state between two steps, as copies."""
+        moments = {
+            f"{name}.{key}": value.detach().cpu().clone()
+            for name, weight in self._weights.items()
+            for key, value in self._optimizer.state[weight].items()
+        }
+        return Checkpoint(self.steps_done, self.trained(), moments)
+
+    def trained(self) -> dict[str, Tensor]:
+        """The heads' weights, `text.…` and `image.…`, as copies."""
+        return {name: value.detach().cpu().clone().contiguous() for name, value in self.heads.state_dict().items()}
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back to a state.
+
+        Raises:
+            AlignmentError: It is not of such a run.
+        """
+        try:
+            self.heads.load_state_dict(checkpoint.heads)
+            for name, weight in self._weights.items():
+                self._optimizer.state[weight] = _moments(checkpoint.optimizer, name, weight)
+        except (RuntimeError, ValueError) as error:
+            first = " ".join(str(error).split())[:160]
+            raise AlignmentError(
+                f"the checkpoint of step {checkpoint.step} does not fit this run: {first}",
+                hint="train into another folder",
+            ) from None
+        self.steps_done = checkpoint.step
+
+
+def ramp(step: int, steps: int, warmup: float) -> float:
+    """The share of the peak learning rate at a step, which counts from 0: linear up, then a cosine down to 0."""
+    rising = round(warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Decays matrices only, as is usual: biases and scales are few and not what overfits."""
+    matrices = [w for w in weights.values() if w.ndim > 1]
+    others = [w for w in weights.values() if w.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _moments(stored: dict[str, Tensor], name: str, weight: nn.Parameter) -> dict[str, Tensor]:
+    moments = {key: stored.get(f"{name}.{key}") for key in ("step", "exp_avg", "exp_avg_sq")}
+    found = {key: value for key, value in moments.items() if value is not None}
+    if len(found) != len(moments) or any(v.shape != weight.shape for k, v in found.items() if k != "step"):
+        raise ValueError(f"the optimiser's state of {name} is missing or of another shape")
+    # AdamW keeps its count of steps on the CPU.
+    return {key: value if key == "step" else value.to(weight.device) for key, value in found.items()}

@@ -1,0 +1,1 @@
+"""Pictures that nobody vouches for: decoding them safely, and many at once."""

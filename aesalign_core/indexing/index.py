@@ -1,0 +1,102 @@
+"""Filling a gallery: photos are read, embedded and scored in one pass, and only those that are new."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aesalign_core.errors import GalleryError
+from aesalign_core.gallery import (
+    DIM_KEY,
+    ENCODER_KEY,
+    FORMAT,
+    FORMAT_KEY,
+    REWARD_PREFIX,
+    SPACE_KEY,
+    check_space,
+    read_metadata,
+)
+from aesalign_core.images.decoding import find_photos
+from aesalign_core.indexing.columns import Columns
+from aesalign_core.indexing.filling import Filling, Progress
+from aesalign_core.indexing.report import IndexReport
+
+if TYPE_CHECKING:
+    from aesalign_core.build import Builder
+    from aesalign_core.protocols import Encoder
+
+__all__ = ["IndexReport", "index"]
+
+
+def index(
+    source: Path | Sequence[Path],
+    gallery: Path,
+    builder: Builder,
+    *,
+    batch_size: int = 64,
+    workers: int | None = None,
+    prune: bool = False,
+    refit: bool = False,
+    progress: Progress | None = None,
+) -> IndexReport:
+    """Brings a gallery up to date with a folder, a list, or some files.
+
+    Each batch is durable once written: after Ctrl-C, a kill or a full disk, what was written is there, and the next
+    run goes on from it.
+
+    Args:
+        source: A folder, a text file of paths, or paths.
+        gallery: The gallery's folder; made if it is not there.
+        builder: Of the encoder, the rewards and the retriever.
+        batch_size: Photos per forward pass.
+        workers: Decoding threads; None: one per core.
+        prune: Remove rows whose file is gone.
+        refit: Compute combined rewards' statistics of the gallery anew, and those rewards for every photo.
+        progress: Called with photos done and in all.
+
+    Raises:
+        GalleryError: No photos; or the gallery cannot be read or written, or another process writes it.
+        SpaceMismatchError: Another encoder filled the gallery.
+    """
+    started = time.perf_counter()
+    paths = _paths(source)
+    report = IndexReport(str(gallery), photos=len(paths))
+    encoder, retriever = builder.encoder(), builder.retriever(gallery)
+    columns = Columns(builder.rewards())
+    if not retriever.exists():
+        retriever.create(dim=encoder.dim, rewards=columns.names, metadata=_metadata(encoder, columns))
+    check_space(gallery, read_metadata(gallery, retriever), encoder)
+    with retriever.writing():
+        columns.prepare(retriever, builder.warn)
+        run = Filling(gallery, retriever, encoder, columns, report, batch_size, workers, progress)
+        run.add(paths)
+        run.agree(prune=prune)
+        run.rescore()
+        report.rescored |= columns.combine(retriever, refit=refit)
+        report.index = retriever.build_index()
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _paths(source: Path | Sequence[Path]) -> list[Path]:
+    if isinstance(source, Path):
+        return find_photos(source)
+    if not source:
+        raise GalleryError("no photos were given", hint="give a folder, a list or photos")
+    return list(dict.fromkeys(Path(os.path.abspath(p)) for p in source))  # noqa: PTH100 - links stay links
+
+
+def _metadata(encoder: Encoder, columns: Columns) -> dict[str, str]:
+    from aesalign_core import __version__
+
+    return {
+        FORMAT_KEY: FORMAT,
+        "version": __version__,
+        SPACE_KEY: encoder.spaces.image,
+        ENCODER_KEY: encoder.name,
+        DIM_KEY: str(encoder.dim),
+        **{REWARD_PREFIX + name: fingerprint for name, fingerprint in columns.fingerprints.items()},
+    }

@@ -1,0 +1,128 @@
+"""Scoring photos that are in a gallery already: from stored vectors where they will do, else by reading again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aesalign_core.gallery import SPACE_KEY, as_matrix
+from aesalign_core.images.loading import Loaded, load
+from aesalign_core.indexing.onepass import OnePass, checked
+from aesalign_core.protocols import Encoder, Retriever, Reward
+from aesalign_core.types import BadFile
+
+_TOGETHER = 2_048
+"""Photos per write: rewriting a column costs by the write, and a cut-off run loses no more than this."""
+
+
+class Rescorer:
+    """Fills gaps in reward columns.
+
+    Args:
+        retriever: The store, whose columns exist.
+        encoder: Who filled it.
+        batch_size: Photos per forward pass.
+        workers: Decoding threads.
+    """
+
+    def __init__(self, retriever: Retriever, encoder: Encoder, *, batch_size: int, workers: int | None) -> None:
+        self._retriever, self._encoder = retriever, encoder
+        self._batch_size, self._workers = batch_size, workers
+        self._space = retriever.metadata()[SPACE_KEY]
+
+    def fill(
+        self, rewards: Sequence[Reward], progress: Callable[[int, int], None]
+    ) -> tuple[dict[str, int], list[BadFile]]:
+        """Scores what is missing.
+
+        Returns:
+            How many photos got each reward, and the files that could not be read for it. Files that are gone are
+            not among these.
+        """
+        missing, paths = self._missing([r.name for r in rewards])
+        filled: dict[str, int] = {}
+        for reward in rewards:
+            if missing[reward.name] and reward.space == self._space:
+                filled[reward.name] = self._from_vectors(reward, missing.pop(reward.name))
+        readers = [r for r in rewards if missing.get(r.name)]
+        if not readers:
+            return filled, []
+        counts, bad = self._from_files(readers, missing, paths, progress)
+        return filled | counts, bad
+
+    def _missing(self, names: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Ids without each reward, and the paths of all of them."""
+        missing: dict[str, list[str]] = {name: [] for name in names}
+        paths: dict[str, str] = {}
+        for batch in self._retriever.scan(["id", "path", *names]):
+            ids, places = batch["id"], batch["path"]
+            for name in names:
+                empty = batch[name].is_null()
+                missing[name] += ids.filter(empty).to_pylist()
+                paths.update(zip(ids.filter(empty).to_pylist(), places.filter(empty).to_pylist(), strict=True))
+        return missing, paths
+
+    def _from_vectors(self, reward: Reward, ids: Sequence[str]) -> int:
+        for start in range(0, len(ids), _TOGETHER):
+            part = ids[start : start + _TOGETHER]
+            vectors = as_matrix(self._retriever.fetch(part, ["vector"])["vector"], self._encoder.dim)
+            self._retriever.set_column(reward.name, part, checked(reward, reward.score_vectors(vectors), len(part)))
+        return len(ids)
+
+    def _from_files(
+        self,
+        rewards: Sequence[Reward],
+        missing: Mapping[str, list[str]],
+        paths: Mapping[str, str],
+        progress: Callable[[int, int], None],
+    ) -> tuple[dict[str, int], list[BadFile]]:
+        lacking = {r.name: set(missing[r.name]) for r in rewards}
+        ids = {paths[i]: i for i in set().union(*lacking.values()) if Path(paths[i]).is_file()}
+        one_pass = OnePass(self._encoder, rewards, embed=False)
+        bad: list[BadFile] = []
+        counts = {r.name: 0 for r in rewards}
+        done = 0
+        for group in self._groups(one_pass, ids, bad):
+            for name, scores in group.items():
+                wanted = {i: s for i, s in scores.items() if i in lacking[name]}
+                self._retriever.set_column(name, list(wanted), np.array(list(wanted.values()), dtype=np.float32))
+                counts[name] += len(wanted)
+            done += len(next(iter(group.values())))
+            progress(done, len(ids))
+        progress(len(ids), len(ids))
+        return {name: n for name, n in counts.items() if n}, bad
+
+    def _groups(
+        self, one_pass: OnePass, ids: Mapping[str, str], bad: list[BadFile]
+    ) -> Iterator[dict[str, dict[str, float]]]:
+        """Scores by reward and id, enough for one write at a time."""
+        group: dict[str, dict[str, float]] = {}
+        count = 0
+        for batch in self._batches(one_pass, ids, bad):
+            _, scores = one_pass([item.outputs or () for item in batch])
+            for name, values in scores.items():
+                group.setdefault(name, {}).update(zip([i.id for i in batch], values.tolist(), strict=True))
+            count += len(batch)
+            if count >= _TOGETHER:
+                yield group
+                group, count = {}, 0
+        if group:
+            yield group
+
+    def _batches(self, one_pass: OnePass, ids: Mapping[str, str], bad: list[BadFile]) -> Iterator[list[Loaded]]:
+        batch: list[Loaded] = []
+        paths = (Path(path) for path in sorted(ids))
+        for item in load(paths, one_pass.prepare, workers=self._workers, ahead=3 * self._batch_size):
+            if isinstance(item, BadFile):
+                bad.append(item)
+            elif item.id != ids[str(item.path)]:
+                bad.append(BadFile(str(item.path), "has changed since it was indexed"))
+            else:
+                batch.append(item)
+            if len(batch) == self._batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch

@@ -1,0 +1,1 @@
+"""Queries into preference grids, and grids on disk."""
