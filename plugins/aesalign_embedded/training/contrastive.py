@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
@@ -19,11 +20,13 @@ class Recipe:
         dim: Width of an embedding.
         hidden: Width of the heads' hidden layer.
         dropout: Share of hidden units dropped; half of it of the features.
+        columns: How many of the image features are read, the pooled last layer (1,280) first; 0: all.
         views: Views of a photograph that are drawn from, the plain one more often.
         averaged: Share of texts that are the mean of two to five captions of their photograph.
         smoothing: Weight of the soft targets, by similarity of the captions, against the hard ones.
         sharpness: Divisor of cosines of captions in the soft targets.
         mixup: Upper end of the share of another photograph and its caption that is mixed in.
+        hard: Share of a batch that is drawn from the nearest of the rest of it, by their captions.
         epochs: Times each caption is seen.
         batch_size: Pairs in a batch, each of another photograph.
         learning_rate: Peak of the one-cycle schedule.
@@ -33,11 +36,13 @@ class Recipe:
     dim: int = 512
     hidden: int = 512
     dropout: float = 0.5
+    columns: int = 0
     views: tuple[str, ...] = ("plain", "flip")
     averaged: float = 0.3
     smoothing: float = 0.0
     sharpness: float = 0.1
     mixup: float = 0.0
+    hard: float = 0.0
     epochs: int = 12
     batch_size: int = 512
     learning_rate: float = 1e-3
@@ -75,11 +80,14 @@ def fit(examples: Examples, recipe: Recipe, *, seed: int) -> tuple[ProjectionHea
     ]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.15)
+    near = _neighbours(examples.texts.mean(1)) if recipe.hard else None
     order = torch.empty(0, dtype=torch.long)
     for _ in range(steps):
         if len(order) < size:
             order = torch.randperm(photos)
         rows, order = order[:size], order[size:]
+        if near is not None:
+            rows = _with_hard(rows, near, round(size * recipe.hard))
         x, y = _draw(examples, rows, recipe)
         target = _targets(y, recipe)
         if recipe.mixup:
@@ -97,6 +105,19 @@ def _head(features: torch.Tensor, recipe: Recipe) -> ProjectionHead:
     head = ProjectionHead(features.shape[1], recipe.dim, hidden=recipe.hidden, dropout=recipe.dropout)
     head.standardise(features)
     return head.train()
+
+
+def _neighbours(texts: torch.Tensor, count: int = 10) -> torch.Tensor:
+    """(n, count): who else is told about in nearly the same words."""
+    unit = normalize(texts, dim=-1)
+    return (unit @ unit.T).fill_diagonal_(-1.0).topk(count).indices
+
+
+def _with_hard(rows: torch.Tensor, near: torch.Tensor, count: int) -> torch.Tensor:
+    """The rows, the last `count` replaced by neighbours of the first; nobody comes twice."""
+    kept = rows[: len(rows) - count]
+    chosen = near[kept[:count], torch.randint(near.shape[1], (min(count, len(kept)),))]
+    return torch.from_numpy(np.unique(torch.cat([kept, chosen]).numpy()))
 
 
 def _draw(examples: Examples, rows: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:

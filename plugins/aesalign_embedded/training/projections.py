@@ -57,7 +57,9 @@ def measure(
     captions = photos.captions_of(chosen)
     photo_of = np.searchsorted(chosen, photos.photo_of[captions])
     found = ranks(
-        _embedded(text, features.captions()[captions]), _embedded(image, features.view("plain")[chosen]), photo_of
+        _embedded(text, features.captions()[captions]),
+        _embedded(image, features.view("plain")[chosen, : len(image.mean)]),
+        photo_of,
     )
     return {k: recall(found, photo_of, k) for k in DEPTHS}
 
@@ -66,7 +68,7 @@ def _examples(features: FeatureStore, chosen: Indices, recipe: Recipe) -> Exampl
     photos = features.photographs
     texts = features.captions()
     grouped = np.stack([texts[photos.photo_of == i] for i in chosen])
-    images = np.stack([features.view(view)[chosen] for view in recipe.views])
+    images = np.stack([features.view(view)[chosen, : recipe.columns or None] for view in recipe.views])
     return Examples(images=torch.from_numpy(images), texts=torch.from_numpy(grouped))
 
 
