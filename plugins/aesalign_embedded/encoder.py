@@ -142,7 +142,7 @@ class EmbeddedEncoder:
     def _embed(self, tower: Tower, features: Vectors) -> Vectors:
         import torch
 
-        with torch.inference_mode():
-            projected = self._heads[tower](torch.from_numpy(features).to(self.device))
-            unit: Vectors = torch.nn.functional.normalize(projected, dim=-1).cpu().numpy()
+        from aesalign_embedded.heads import embed
+
+        unit: Vectors = embed(self._heads[tower], torch.from_numpy(features).to(self.device)).cpu().numpy()
         return np.ascontiguousarray(unit, dtype=np.float32)

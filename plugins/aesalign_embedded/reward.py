@@ -33,12 +33,12 @@ class EmbeddedRewardSettings(Settings):
 class EmbeddedReward:
     """Roughly on the scale of LAION's predictor V1 (photographs: mean 5.5, standard deviation 0.7), lower for flaws.
 
-    It reads the frozen features under the embedded encoder's image head, so that a gallery of that encoder, aligned
-    or not, is scored without a second forward pass.
+    It reads the frozen features under the embedded encoder's image head, and the embedding that the head that ships
+    makes of them, so that a gallery of that encoder, aligned or not, is scored without a second forward pass.
 
     Attributes:
         name: The gallery's column.
-        fingerprint: Of tower and head.
+        fingerprint: Of tower and heads.
         space: Of the image features.
     """
 
@@ -46,18 +46,21 @@ class EmbeddedReward:
 
     def __init__(self, settings: EmbeddedRewardSettings, context: BuildContext) -> None:
         from aesalign_embedded import towers, weights
-        from aesalign_embedded.heads import digest, reward_from
+        from aesalign_embedded.heads import digest, projection_from
+        from aesalign_embedded.reward_head import reward_from
 
         self.name = settings.name
         self._tower = towers.image_tower(context.device, settings.batch_size)
         try:
+            image = weights.own(weights.PROJECTIONS).part("image")
+            self._projection = projection_from(image).to(self._tower.device)
             self._head = reward_from(weights.own(weights.REWARD).tensors).to(self._tower.device)
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the embedded weights hold no reward head: {error}", hint="reinstall aesalign"
             ) from None
         self.space: str | None = self._tower.fingerprint
-        self.fingerprint = fingerprint(self._tower.fingerprint, digest(self._head))
+        self.fingerprint = fingerprint(self._tower.fingerprint, digest(self._projection), digest(self._head))
 
     def preprocess(self, image: Image) -> Pixels:
         """The whole photo squeezed to a square: (260, 260, 3) uint8."""
@@ -77,11 +80,12 @@ class EmbeddedReward:
         """
         import torch
 
-        if vectors.ndim != 2 or vectors.shape[1] != self._head.mean.shape[0]:
-            raise ModelError(
-                f"reward {self.name} reads (n, {self._head.mean.shape[0]}) features, not {vectors.shape}"
-            )
+        from aesalign_embedded.heads import embed
+
+        width = self._projection.mean.shape[0]
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            raise ModelError(f"reward {self.name} reads (n, {width}) features, not {vectors.shape}")
+        given = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(self._tower.device)
         with torch.inference_mode():
-            given = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(self._tower.device)
-            scores: Scores = self._head(given).cpu().numpy()
+            scores: Scores = self._head(given, embed(self._projection, given)).cpu().numpy()
         return scores

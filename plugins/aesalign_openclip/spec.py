@@ -64,7 +64,8 @@ def _tags(arch: str, model: str) -> list[str]:
     known = open_clip.list_models()
     if arch not in known:
         wanted = model.replace("/", "-") if model.replace("/", "-") in known else arch
-        raise ModelError(f"open_clip has no architecture {arch!r}", hint=_nearest(wanted, known))
+        folder = f"there is no folder {model}, and " if "/" in model else ""  # a RUN that was misspelled lands here
+        raise ModelError(f"{folder}open_clip has no architecture {arch!r}", hint=_nearest(wanted, known))
     return list(open_clip.list_pretrained_tags_by_model(arch))
 
 

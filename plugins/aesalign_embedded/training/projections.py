@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from aesalign_core.types import Vectors
-from aesalign_embedded.heads import ProjectionHead
+from aesalign_embedded.heads import ProjectionHead, embed
 from aesalign_embedded.training.contrastive import Examples, Recipe, fit
 from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.metrics import Estimate, ranks, recall
@@ -73,8 +73,7 @@ def _examples(features: FeatureStore, chosen: Indices, recipe: Recipe) -> Exampl
 
 
 def _embedded(head: ProjectionHead, features: Vectors) -> Vectors:
-    with torch.inference_mode():
-        unit: Vectors = torch.nn.functional.normalize(head(torch.from_numpy(features)), dim=-1).numpy()
+    unit: Vectors = embed(head, torch.from_numpy(features)).numpy()
     return unit
 
 

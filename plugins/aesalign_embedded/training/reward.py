@@ -8,115 +8,102 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from aesalign_core.types import Scores, Vectors
+from aesalign_embedded import weights
 from aesalign_embedded.flaws import FLAWS
-from aesalign_embedded.heads import RewardHead
+from aesalign_embedded.heads import ProjectionHead, embed, projection_from
+from aesalign_embedded.reward_head import RewardHead
+from aesalign_embedded.training import beauty, detector
 from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.metrics import share, spearman
 from aesalign_embedded.training.split import Indices
 from aesalign_embedded.training.storing import store
-from aesalign_embedded.weights import REWARD
 
-FLAWED_TRAIN, FLAWED_TEST = 700, 300
-FOLDS = 5
-RIDGE = 3e4
-"""Weight of the ridge penalty, for standardised features; chosen by cross-validation inside training folds."""
-PENALTY = 3.0
-"""In points of LAION's scale: what an evident flaw costs."""
-STEPS, BATCH, LEARNING_RATE = 1500, 256, 1e-3
+FLAWED_TRAIN, FLAWED_VALIDATION, FLAWED_TEST = 1000, 200, 300
 
 
 def train(features: FeatureStore, *, out: Path) -> Iterator[str]:
     """Fits, measures and stores the head; gives the lines of the report.
 
-    The flaw detector sees training photographs only, the flaw table test photographs without a score. LAION's
-    scores are measured out of fold; the stored head is fitted on all of them.
+    The flaw detector sees training photographs only, its penalty is chosen on validation photographs, and the table
+    of flaws is of test photographs without a score. LAION's scores are measured out of fold; the stored head is
+    fitted on all of them. The projections that are installed give the embedding; they saw no scored photograph.
     """
     photos = features.photographs
-    plain = features.view("plain")
-    head = detector(features, photos.train[:FLAWED_TRAIN])
     labelled = np.array([i for i in photos.test if photos.names[i] in photos.scores], np.int64)
     labels = np.array([photos.scores[photos.names[i]] for i in labelled], np.float32)
+    work = _Work(features, centres=len(labelled))
+
+    detector.fit(work.head, work.plain[photos.train[:FLAWED_TRAIN]], work.copies(photos.train[:FLAWED_TRAIN], salt=0))
+    places = work.places(work.plain[labelled])
+    found = beauty.out_of_fold(work.head, places, labels)
+    settings = beauty.fit(work.head, places, labels)
+    yield f"aesthetic part: {settings}"
+    yield work.choose_penalty(photos.validation[:FLAWED_VALIDATION])
+    work.halve()
+
+    with torch.inference_mode():
+        whole = found - work.head.penalty(work.head.flaw(torch.from_numpy(work.plain[labelled]))).numpy()
+    yield f"Spearman with {len(labels)} LAION scores, out of fold: {spearman(whole, labels)}"
+    yield f"{'':4} before the penalty for flaws: {spearman(found, labels)}"
     unseen = np.setdiff1d(photos.test, labelled)[:FLAWED_TEST]
-    found = out_of_fold(head, plain[labelled], labels)
-    yield f"Spearman with {len(labels)} LAION scores, {FOLDS}-fold: {spearman(found, labels)}"
-    set_beauty(head, plain[labelled], labels)
-    halve(head)
-    right = {flaw: better(head, plain[unseen], features.flawed(flaw, unseen, salt=1)) for flaw in FLAWS}
+    right = {flaw: work.better(unseen, flaw) for flaw in FLAWS}
     for flaw, rows in right.items():
         yield f"{flaw:14} ranked below its original: {share(rows)}"
     yield f"{'all flaws':14} ranked below its original: {share(np.stack(list(right.values()), 1))}"
-    store(out, REWARD, head.state_dict(), {"photographs": str(FLAWED_TRAIN), "scores": str(len(labels))})
+    about = {"photographs": str(FLAWED_TRAIN), "scores": str(len(labels)), "projections": work.projections}
+    store(out, weights.REWARD, work.head.state_dict(), about)
 
 
-def detector(features: FeatureStore, chosen: Indices, *, seed: int = 0) -> RewardHead:
-    """Trains the flaw part: on each photo against its own copies, and on copies against any photo."""
-    torch.manual_seed(seed)
-    good = torch.from_numpy(features.view("plain")[chosen])
-    bad = torch.from_numpy(np.stack([features.flawed(flaw, chosen, salt=0) for flaw in FLAWS]))
-    head = RewardHead(good.shape[1], dropout=0.5)
-    std, mean = torch.std_mean(good, 0)
-    head.mean.copy_(mean)
-    head.scale.copy_(1.0 / std.clamp(min=1e-3))
-    head.weight.fill_(PENALTY)
-    optimizer = torch.optim.AdamW(
-        [*head.inner.parameters(), *head.outer.parameters()], LEARNING_RATE, weight_decay=0.1
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
-    head.train()
-    for _ in range(STEPS):
-        rows, kinds = torch.randint(len(good), (BATCH,)), torch.randint(len(FLAWS), (BATCH,))
-        fine = head.flaw(head.standardised(good[rows]))
-        flawed = head.flaw(head.standardised(bad[kinds, rows]))
-        loss = -logsigmoid(flawed - fine).mean()
-        loss = loss + binary_cross_entropy_with_logits(fine, torch.zeros(BATCH))
-        loss = loss + binary_cross_entropy_with_logits(flawed, torch.ones(BATCH))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-    return head.eval().requires_grad_(False)
+class _Work:
+    """The head that is fitted, and features as it reads them."""
 
+    def __init__(self, features: FeatureStore, *, centres: int) -> None:
+        self.features = features
+        self.plain = features.view("plain")
+        kept = weights.own(weights.PROJECTIONS)
+        self.projections = kept.sha256
+        self._projection: ProjectionHead = projection_from(kept.part("image"))
+        base = self.plain[features.photographs.train]
+        embeddings = self._embed(base)
+        self.head = RewardHead(base.shape[1], embeddings.shape[1], centres=centres, dropout=0.5)
+        self.head.features.fit(torch.from_numpy(base))
+        self.head.embedding.fit(embeddings)
 
-def set_beauty(head: RewardHead, features: Vectors, labels: Scores) -> None:
-    """Fits the affine part by ridge regression of what the scores are beside the penalty."""
-    x = head.standardised(torch.from_numpy(features)).double()
-    penalty = head.weight * torch.sigmoid(head.flaw(x.float()))
-    target = (torch.from_numpy(labels) + penalty).double()
-    centre, offset = x.mean(0), target.mean()
-    x = x - centre
-    # The dual form: 493 equations instead of 2,816.
-    dual = torch.linalg.solve(x @ x.T + RIDGE * torch.eye(len(x), dtype=x.dtype), target - offset)
-    slope = x.T @ dual
-    head.beauty.weight.copy_(slope[None])
-    head.beauty.bias.copy_((offset - centre @ slope)[None])
+    def copies(self, photos: Indices, *, salt: int) -> Vectors:
+        """(flaws, m, f)."""
+        return np.stack([self.features.flawed(flaw, photos, salt=salt) for flaw in FLAWS])
 
+    def places(self, features: Vectors) -> torch.Tensor:
+        """(m, f) → (m, k)."""
+        with torch.no_grad():  # not inference mode: some of these become buffers
+            return self.head.place(torch.from_numpy(features), self._embed(features))
 
-def out_of_fold(head: RewardHead, features: Vectors, labels: Scores) -> Scores:
-    """Scores of each labelled photo from a fit that has not seen its label."""
-    fold = np.random.default_rng(0).permutation(len(labels)) % FOLDS
-    found = np.empty(len(labels), np.float32)
-    for number in range(FOLDS):
-        held = fold == number
-        set_beauty(head, features[~held], labels[~held])
-        found[held] = score(head, features[held])
-    return found
+    def choose_penalty(self, photos: Indices) -> str:
+        """On photographs and copies that nothing was fitted on."""
+        good = self._parts(self.plain[photos])
+        right, kept = detector.set_penalty(self.head, good, [self._parts(c) for c in self.copies(photos, salt=2)])
+        numbers = f"weight {float(self.head.weight):g}, threshold {float(self.head.threshold):g}"
+        return f"penalty: {numbers}; validation pairs right {right:.3f}, order of photos kept {kept:.3f} (Spearman)"
 
+    def better(self, photos: Indices, flaw: str) -> NDArray[np.bool_]:
+        """Whether each photograph scores above its copy with this flaw: (m,)."""
+        return np.asarray(self._score(self.plain[photos]) > self._score(self.features.flawed(flaw, photos, salt=1)))
 
-def score(head: RewardHead, features: Vectors) -> Scores:
-    """(n, f) → (n,)."""
-    with torch.inference_mode():
-        found: Scores = head(torch.from_numpy(features)).numpy()
-    return found
+    def halve(self) -> None:
+        """Rounds weights to what is stored, so that what is measured is what ships."""
+        self.head.load_state_dict({k: v.half().float() for k, v in self.head.state_dict().items()})
 
+    def _embed(self, features: Vectors) -> torch.Tensor:
+        return embed(self._projection, torch.from_numpy(features))
 
-def better(head: RewardHead, good: Vectors, bad: Vectors) -> NDArray[np.bool_]:
-    """Whether each photo scores above its copy: (n,)."""
-    return np.asarray(score(head, good) > score(head, bad))
+    def _parts(self, features: Vectors) -> tuple[Scores, torch.Tensor]:
+        with torch.inference_mode():
+            scores: Scores = self.head.beauty(self.places(features)).numpy()
+            return scores, self.head.flaw(torch.from_numpy(features))
 
-
-def halve(head: RewardHead) -> None:
-    """Rounds weights to what is stored, so that what is measured is what ships."""
-    head.load_state_dict({k: v.half().float() for k, v in head.state_dict().items()})
+    def _score(self, features: Vectors) -> Scores:
+        with torch.inference_mode():
+            found: Scores = self.head(torch.from_numpy(features), self._embed(features)).numpy()
+        return found
