@@ -21,7 +21,8 @@ class RewardHead(nn.Module):
     Far from every rated photo the score is their mean: no odd picture may run away with it.
 
     The penalty is `weight · σ(flaw − threshold)`, by a detector with one hidden layer: next to nothing for a photo
-    without flaws, so that it leaves the order of good photos alone, and at most `weight` for an evident flaw.
+    without flaws, so that it leaves the order of good photos alone, and at most `weight` for an evident flaw. It
+    reads the earlier stages only: what a photo shows is no flaw.
 
     Args:
         features: f, more than `TOP`.
@@ -47,7 +48,7 @@ class RewardHead(nn.Module):
         self.register_buffer("dual", torch.zeros(centres))
         for name in self._NUMBERS:
             self.register_buffer(name, torch.zeros(()))
-        self.inner = nn.Linear(features, hidden)
+        self.inner = nn.Linear(features - TOP, hidden)
         self.outer = nn.Linear(hidden, 1)
         self.drop_features, self.drop_hidden = nn.Dropout(dropout / 2), nn.Dropout(dropout)
 
@@ -74,7 +75,7 @@ class RewardHead(nn.Module):
 
     def flaw(self, features: torch.Tensor) -> torch.Tensor:
         """Logit of "something is wrong with it": (n, f) → (n,)."""
-        x = self.drop_features(self.features(features))
+        x = self.drop_features(self.features(features)[:, TOP:].clamp(-3, 3))
         logit: torch.Tensor = self.outer(self.drop_hidden(nn.functional.gelu(self.inner(x)))).squeeze(-1)
         return logit
 
@@ -107,7 +108,7 @@ def reward_from(state: Mapping[str, torch.Tensor]) -> RewardHead:
     Raises:
         RuntimeError, KeyError: The state is not one of a `RewardHead`.
     """
-    hidden, features = state["inner.weight"].shape
-    head = RewardHead(features, state["embedding.mean"].shape[0], centres=state["dual"].shape[0], hidden=hidden)
+    (features,), (dim,) = state["features.mean"].shape, state["embedding.mean"].shape
+    head = RewardHead(features, dim, centres=len(state["dual"]), hidden=len(state["inner.weight"]))
     head.load_state_dict(dict(state))
     return head.eval()

@@ -17,6 +17,7 @@ from aesalign_core.images.decoding import decode
 from aesalign_core.types import Pixels, Vectors
 from aesalign_embedded import flaws
 from aesalign_embedded.towers import ImageTower, TextTower, squeeze
+from aesalign_embedded.training import variation
 from aesalign_embedded.training.split import Indices, Photographs
 
 VIEWS = ("plain", "flip", "crop")
@@ -42,10 +43,22 @@ class FeatureStore:
         photos = self.photographs
         return self._images(f"view-{view}", photos.names, partial(_view, view=view))
 
-    def flawed(self, flaw: str, photos: Indices, *, salt: int) -> Vectors:
-        """(m, f) features of a flawed copy of each of m photographs; severity is drawn evenly from 0.15 to 1."""
+    def varied(self, photos: Indices) -> Vectors:
+        """(m, f) features of m photographs, each with harmless differences."""
+        return self._images("varied", [self.photographs.names[i] for i in photos], _varied)
+
+    def flawed(self, flaw: str, photos: Indices, *, salt: int, varied: bool = False) -> Vectors:
+        """(m, f) features of a flawed copy of each of m photographs; severity is drawn evenly from 0.15 to 1.
+
+        Args:
+            flaw: One of `FLAWS`.
+            photos: Which photographs.
+            salt: Another one gives other copies.
+            varied: Copies of what `varied` gives.
+        """
         names = [self.photographs.names[i] for i in photos]
-        return self._images(f"{flaw}-{salt}", names, partial(_flawed, flaw=flaw, salt=salt))
+        key = f"{flaw}-{salt}" + ("-varied" if varied else "")
+        return self._images(key, names, partial(_flawed, flaw=flaw, salt=salt, varied=varied))
 
     def captions(self) -> Vectors:
         """(c, f) features of every caption."""
@@ -69,9 +82,11 @@ class FeatureStore:
         return self._kept(key, names, compute)
 
     def _kept(self, key: str, items: list[str], compute: Callable[[], Vectors]) -> Vectors:
-        source = (Path(flaws.__file__).read_bytes() if key.split("-")[0] in flaws.FLAWS else b"") + repr(
-            items
-        ).encode()
+        source = repr(items).encode()
+        if key.split("-")[0] in flaws.FLAWS:
+            source = Path(flaws.__file__).read_bytes() + source
+        if key.endswith("varied"):
+            source = Path(variation.__file__).read_bytes() + source
         path = self._cache / f"{key}-{hashlib.sha256(source).hexdigest()[:8]}.npy"
         if not path.exists():
             found = compute().astype(np.float16)
@@ -94,7 +109,12 @@ def _view(image: Image.Image, name: str, *, view: str) -> Image.Image:
     return image
 
 
-def _flawed(image: Image.Image, name: str, *, flaw: str, salt: int) -> Image.Image:
+def _varied(image: Image.Image, name: str) -> Image.Image:
+    return variation.vary(image, seed=flaws.seed_of(name))
+
+
+def _flawed(image: Image.Image, name: str, *, flaw: str, salt: int, varied: bool) -> Image.Image:
+    image = _varied(image, name) if varied else image
     seed = flaws.seed_of(f"{flaw}/{name}", salt)
     severity = float(np.random.default_rng(seed).uniform(0.15, 1.0))
     return flaws.apply(image, flaw, severity=severity, seed=seed)

@@ -20,7 +20,7 @@ from aesalign_embedded.training.metrics import share, spearman
 from aesalign_embedded.training.split import Indices
 from aesalign_embedded.training.storing import store
 
-FLAWED_TRAIN, FLAWED_VALIDATION, FLAWED_TEST = 1000, 200, 300
+FLAWED_TRAIN, VARIED_TRAIN, FLAWED_VALIDATION, FLAWED_TEST = 1000, 500, 200, 300
 
 
 def train(features: FeatureStore, *, out: Path) -> Iterator[str]:
@@ -35,7 +35,7 @@ def train(features: FeatureStore, *, out: Path) -> Iterator[str]:
     labels = np.array([photos.scores[photos.names[i]] for i in labelled], np.float32)
     work = _Work(features, centres=len(labelled))
 
-    detector.fit(work.head, work.plain[photos.train[:FLAWED_TRAIN]], work.copies(photos.train[:FLAWED_TRAIN], salt=0))
+    detector.fit(work.head, *work.pairs(photos.train[:FLAWED_TRAIN], photos.train[:VARIED_TRAIN]))
     places = work.places(work.plain[labelled])
     found = beauty.out_of_fold(work.head, places, labels)
     settings = beauty.fit(work.head, places, labels)
@@ -71,9 +71,14 @@ class _Work:
         self.head.features.fit(torch.from_numpy(base))
         self.head.embedding.fit(embeddings)
 
-    def copies(self, photos: Indices, *, salt: int) -> Vectors:
+    def pairs(self, plain: Indices, varied: Indices) -> tuple[Vectors, Vectors]:
+        """Photographs as they are and with harmless differences, and flawed copies of both: (m, f), (flaws, m, f)."""
+        good = np.concatenate([self.plain[plain], self.features.varied(varied)])
+        return good, np.concatenate([self.copies(plain, salt=0), self.copies(varied, salt=0, varied=True)], 1)
+
+    def copies(self, photos: Indices, *, salt: int, varied: bool = False) -> Vectors:
         """(flaws, m, f)."""
-        return np.stack([self.features.flawed(flaw, photos, salt=salt) for flaw in FLAWS])
+        return np.stack([self.features.flawed(flaw, photos, salt=salt, varied=varied) for flaw in FLAWS])
 
     def places(self, features: Vectors) -> torch.Tensor:
         """(m, f) → (m, k)."""

@@ -96,3 +96,13 @@ def test_an_unknown_flaw_names_the_known_ones():
 def test_seeds_come_from_names_alone():
     assert flaws.seed_of("a.jpg") == flaws.seed_of("a.jpg")
     assert len({flaws.seed_of(f"{i}.jpg", salt) for i in range(100) for salt in range(2)}) == 200
+
+
+def test_harmless_differences_are_repeatable_and_leave_a_photograph():
+    from aesalign_embedded.training.variation import vary
+
+    image = scene(3)
+    varied = [vary(image, seed=seed) for seed in range(12)]
+    assert all(v.mode == "RGB" and min(v.size) >= 8 for v in varied)
+    assert len({v.tobytes() for v in varied}) == 12
+    assert vary(image, seed=0).tobytes() == varied[0].tobytes()

@@ -71,13 +71,14 @@ def test_scores_lie_on_laions_scale_whatever_the_picture(reward):
     assert np.all((scores > 0) & (scores < 9))
 
 
-@pytest.mark.parametrize("flaw", flaws.FLAWS)
-def test_an_evident_flaw_costs_most_photographs_their_place(reward, flaw):
+def test_flawed_copies_of_photographs_unlike_the_training_ones_lose_most_of_their_places(reward):
     photographs = [Image.fromarray(p) for p in (data.astronaut(), data.chelsea(), data.coffee(), data.rocket())]
-    bad = [flaws.apply(p, flaw, severity=0.9, seed=i) for i, p in enumerate(photographs)]
     before = reward.score_pixels([reward.preprocess(p) for p in photographs])
-    after = reward.score_pixels([reward.preprocess(p) for p in bad])
-    assert np.sum(before > after) >= 3
+    right = []
+    for flaw in flaws.FLAWS:
+        bad = [flaws.apply(p, flaw, severity=0.9, seed=i) for i, p in enumerate(photographs)]
+        right.append(before > reward.score_pixels([reward.preprocess(p) for p in bad]))
+    assert np.mean(right) >= 0.8
 
 
 def test_settings_are_checked():
