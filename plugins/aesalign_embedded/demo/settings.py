@@ -9,8 +9,8 @@ from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.recipe import Recipe
 from aesalign_core.settings import Settings
 
-PAIRS = PairSettings(rows=4, columns=6, candidates=60)
-ALIGN = AlignSettings(tune="text", steps=200, batch_size=64, learning_rate=1e-3, pretraining_weight=0.1)
+PAIRS = PairSettings(rows=2, columns=6, candidates=40)
+ALIGN = AlignSettings(tune="text", steps=120, batch_size=64, learning_rate=1e-4, pretraining_weight=0.3)
 CANDIDATES_SHARE = 0.25
 """Of the photos, that may be candidates of one query: further down a ranking nothing is relevant."""
 
