@@ -39,9 +39,9 @@ def command(
     from aesalign_core.images.decoding import find_photos
     from aesalign_core.indexing.index import index
 
+    build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rewards=rewards)
     # Before any model is loaded: a wrong folder should not cost seconds.
     paths = find_photos(photos)
-    build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rewards=rewards)
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
     with console.progress("indexing") as progress:
         report = index(paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)

@@ -44,7 +44,7 @@ class Reply:
 def quiet() -> Iterator[None]:
     """Hides two pydantic warnings about litellm's own types, which no user can do anything about."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Items? '.*' on TypedDict class", category=UserWarning)
         warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="litellm")
         yield
@@ -117,7 +117,10 @@ class Provider:
             missing = self._litellm.validate_environment(self.settings.model).get("missing_keys") or []
         if names := [n for n in missing if n.endswith("_API_KEY")]:
             raise self._no_key(names)
-        return f"{self.name.upper()}_API_KEY", None
+        usual = f"{self.name.upper()}_API_KEY"
+        if not os.environ.get(usual, "-").strip():  # set, to nothing: for litellm it is there
+            raise self._no_key([usual])
+        return usual, None
 
     def _no_key(self, variables: Sequence[str]) -> RephraseError:
         return RephraseError(

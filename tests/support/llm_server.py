@@ -158,7 +158,9 @@ class LlmServer:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
-                request = Received(self.path, dict(self.headers), raw, time.monotonic())
+                request = Received(
+                    self.path, {name.title(): value for name, value in self.headers.items()}, raw, time.monotonic()
+                )
                 step = server._receive(request)
                 try:
                     time.sleep(step.delay)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from aesalign_embedded.demo.material import Asked, Material, StageProgress
 from aesalign_embedded.demo.own import OwnPhotographs
 from aesalign_embedded.demo.packaged import PackagedPhotographs
 from aesalign_embedded.demo.photographs import COPIES, VIEWS
-from aesalign_embedded.demo.result import DemoResult
+from aesalign_embedded.demo.result import DemoResult, Round
 from aesalign_embedded.demo.settings import recipe_for, without_pretraining
 from aesalign_embedded.demo.stages import Stages
 
@@ -57,7 +58,7 @@ def run_demo(
 
     Args:
         photos: The user's folder, or list of photos; None: photographs that installed packages carry.
-        out: Where everything goes: photos, galleries, pairs, run, `report.html`, `result.json`.
+        out: Where everything goes: photos, galleries, `round-N/` with pairs and RUN, `report.html`, `result.json`.
         builder: Of the components. What its recipe says of pairs and alignment overrides the demonstration's own.
         captions: CSV with the columns file and caption, of the user's photos.
         queries: The user's queries, one a line, instead of everyday ones.
@@ -109,74 +110,80 @@ class _Demonstration:
 
     def __init__(self, material: Material, out: Path, builder: Builder, seed: int, stages: Stages) -> None:
         self.material, self.out, self.stages = material, out, stages
-        recipe = recipe_for(builder.recipe, photos=len(material.trainable), seed=seed)
+        recipe = recipe_for(builder.recipe, photos=material.fewest, seed=seed)
         self.builder = Builder(recipe, found=builder.registry)
         self.encoder = self.builder.encoder()
 
     def run(self) -> DemoResult:
-        gallery = self._index("gallery", self.material.photos, self.builder)
-        asked = self.material.ask(gallery, self.encoder)
-        if not asked.captions:
+        gallery = self._index(self.out / "gallery", self.material.photos, self.builder)
+        rounds = self.material.ask(gallery, self.encoder)
+        if not any(asked.captions for asked in rounds):
             self.builder.recipe = without_pretraining(self.builder.recipe)
-        trainable = gallery
-        if len(self.material.trainable) < len(self.material.photos):
-            trainable = self._index("gallery-trained", self.material.trainable, self.builder)
-        pairs = self._pairs(asked, trainable)
-        aligned = self._align(asked, trainable)
-        old = self._answers(asked, gallery, self.encoder)
-        new = self._answers(asked, self._searched_after(gallery, aligned), aligned)
-        return self._report(gallery, trainable, asked, pairs, old, new)
+        played = []
+        for number, asked in enumerate(rounds, 1):
+            self.stages.suffix = f" ({number} of {len(rounds)})" if len(rounds) > 1 else ""
+            played.append(self._round(asked, gallery, self.out / f"round-{number}"))
+        self.stages.suffix = ""
+        return self._report(gallery, joined(rounds), played)
 
-    def _index(self, name: str, photos: Sequence[Path], builder: Builder) -> Gallery:
-        report = index(photos, self.out / name, builder, prune=True, progress=self.stages.enter(f"index {name}"))
+    def _round(self, asked: Asked, gallery: Gallery, folder: Path) -> _Played:
+        trainable = gallery
+        if len(asked.trainable) < len(self.material.photos):
+            trainable = self._index(folder / "gallery-trained", asked.trainable, self.builder)
+        pairs = self._pairs(asked, trainable, folder)
+        aligned = self._align(asked, trainable, folder)
+        old = self._answers(asked, gallery, self.encoder)
+        new = self._answers(asked, self._searched_after(gallery, aligned, folder), aligned)
+        return _Played(Round(folder / "run", asked.trained, asked.held_out), trainable, pairs, old, new)
+
+    def _index(self, folder: Path, photos: Sequence[Path], builder: Builder) -> Gallery:
+        report = index(photos, folder, builder, prune=True, progress=self.stages.enter(f"index {folder.name}"))
         if report.bad:
             first = report.bad[0]
             builder.warn(f"{len(report.bad)} files were left out; the first: {first.path}: {first.reason}")
-        return Gallery.open(self.out / name, builder)
+        return Gallery.open(folder, builder)
 
-    def _pairs(self, asked: Asked, gallery: Gallery) -> PairsResult:
+    def _pairs(self, asked: Asked, gallery: Gallery, folder: Path) -> PairsResult:
         return make_pairs(
             asked.trained,
             gallery,
             self.encoder,
             self.builder.rephraser(),
             self.builder.recipe.pairs,
-            out=self.out / "pairs.parquet",
+            out=folder / "pairs.parquet",
             progress=self.stages.enter("rephrase, retrieve, cut grids"),
         )
 
-    def _align(self, asked: Asked, gallery: Gallery) -> Encoder:
-        captions = self.out / "captions.csv" if asked.captions else None
+    def _align(self, asked: Asked, gallery: Gallery, folder: Path) -> Encoder:
+        captions = folder / "captions.csv" if asked.captions else None
         if captions:
             write_captions(captions, asked.captions)
         report = self.stages.enter("align")
         align(
-            self.out / "pairs.parquet",
+            folder / "pairs.parquet",
             gallery.path,
-            self.out / "run",
+            folder / "run",
             self.builder,
             captions=captions,
             photos_root=self.out,
             progress=lambda phase, done, total, numbers: report(done, total, numbers),  # noqa: ARG005
         )
-        return self.builder.encoder(str(self.out / "run"))
+        return self.builder.encoder(str(folder / "run"))
 
-    def _searched_after(self, gallery: Gallery, aligned: Encoder) -> Gallery:
+    def _searched_after(self, gallery: Gallery, aligned: Encoder, folder: Path) -> Gallery:
         """The same gallery where only the text tower was tuned; else one that the new image tower fills."""
         if aligned.spaces.image == gallery.space:
             return gallery
-        changes = {"encoder": Use(use=str((self.out / "run").resolve())), "rewards": ()}
+        changes = {"encoder": Use(use=str((folder / "run").resolve())), "rewards": ()}
         builder = Builder(self.builder.recipe.model_copy(update=changes), found=self.builder.registry)
-        return self._index("gallery-aligned", self.material.photos, builder)
+        return self._index(folder / "gallery-aligned", self.material.photos, builder)
 
     def _answers(self, asked: Asked, gallery: Gallery, encoder: Encoder) -> list[SearchResult]:
         self.stages.enter("search")
         return search(asked.held_out, gallery, encoder, k=judging.K, plugins=self.builder.registry)
 
-    def _report(
-        self, gallery: Gallery, trainable: Gallery, asked: Asked, pairs: PairsResult,
-        old: Answers, new: Answers,
-    ) -> DemoResult:  # fmt: skip
+    def _report(self, gallery: Gallery, asked: Asked, played: Sequence[_Played]) -> DemoResult:
+        old, new = [a for p in played for a in p.old], [a for p in played for a in p.new]
         reward = gallery.default_reward(self.builder.recipe.pairs.reward)
         rewards = dict(zip(gallery.ids(), map(float, gallery.scores(reward)), strict=True))
         flaws = self.material.flaws
@@ -185,24 +192,45 @@ class _Demonstration:
         result = DemoResult(
             out=self.out,
             report=self.out / "report.html",
-            run=self.out / "run",
             gallery=gallery.path,
             photos=len(gallery),
-            trained=asked.trained,
-            held_out=asked.held_out,
+            rounds=tuple(p.round for p in played),
             measures=judging.measures(asked, old, new, reward=reward, rewards=rewards, flaws=flaws),
             tallies=judging.tallies(judge, asked, old, new),
             queries=judging.rows(asked, old, new, rewards=rewards, flaws=flaws),
             caveats=(page.same_reward(reward, judge.name), *self.material.caveats),
             seconds=self.stages.seconds,
         )
-        facts = page.facts(self.builder.recipe, pairs, asked, kept=judging.kept(old, new))
-        grid = page.example(pairs.example, trainable, flaws)
+        grids, kept = [len(p.pairs.grids) for p in played], judging.kept(old, new)
+        facts = page.facts(self.builder.recipe, grids, queries=len(asked.held_out), kept=kept)
+        grid = page.example(played[0].pairs.example, played[0].trainable, flaws)
         comparison = page.comparison(result, self.material, old=self.encoder.name, facts=facts, grid=grid)
         write_comparison(result.report, comparison, progress=self.stages.enter("write the page"))
         self.stages.finish()
         write_text(self.out / "result.json", json.dumps(result.as_dict(), ensure_ascii=False, indent=2) + "\n")
         return result
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A round, its grids and the gallery they were cut from, and the answers before and after."""
+
+    round: Round
+    trainable: Gallery
+    pairs: PairsResult
+    old: Answers
+    new: Answers
+
+
+def joined(rounds: Sequence[Asked]) -> Asked:
+    """What is judged in all rounds."""
+    return Asked(
+        trainable=(),
+        trained=(),
+        held_out=tuple(q for asked in rounds for q in asked.held_out),
+        groups=tuple(g for asked in rounds for g in asked.groups),
+        relevant={query: files for asked in rounds for query, files in asked.relevant.items()},
+    )
 
 
 def write_captions(path: Path, captions: Sequence[Caption]) -> None:

@@ -28,9 +28,10 @@ class StageProgress(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """Queries, trained on or held out, never both.
+    """One round: queries to train on, and others that the encoder so trained is judged by.
 
     Attributes:
+        trainable: The files that grids are cut from.
         trained: Queries that grids are made for.
         held_out: Queries that are judged.
         groups: Per held-out query, the unit that is resampled: queries about one photograph are not independent.
@@ -38,6 +39,7 @@ class Asked:
         captions: For the pre-training loss; none about a held-out photograph.
     """
 
+    trainable: Sequence[Path]
     trained: tuple[str, ...]
     held_out: tuple[str, ...]
     groups: tuple[str, ...]
@@ -50,7 +52,7 @@ class Material(Protocol):
 
     Attributes:
         photos: All files; what is judged searches them.
-        trainable: The files that grids are cut from.
+        fewest: How many files there are to cut grids from, at least.
         flaws: What is wrong with a file, by its path; empty text: nothing. An empty map: nobody knows.
         key: Equal for equal photos, queries and split.
         title: Of the page.
@@ -60,7 +62,7 @@ class Material(Protocol):
     """
 
     photos: Sequence[Path]
-    trainable: Sequence[Path]
+    fewest: int
     flaws: Mapping[str, str]
     key: str
     title: str
@@ -68,6 +70,6 @@ class Material(Protocol):
     facts: Pairs
     caveats: tuple[str, ...]
 
-    def ask(self, gallery: Gallery, encoder: Encoder) -> Asked:
-        """The queries, chosen with nothing but the gallery and the encoder as it is before alignment."""
+    def ask(self, gallery: Gallery, encoder: Encoder) -> list[Asked]:
+        """The rounds, no query held out in two; chosen with nothing but the gallery and the encoder that ships."""
         ...

@@ -61,7 +61,7 @@ class OwnPhotographs:
         self._queries = read_queries(queries) if queries else []
         self._seed = seed
         self.photos: Sequence[Path] = spread(found, limit)
-        self.trainable: Sequence[Path] = self.photos
+        self.fewest = len(self.photos)
         self.flaws: Mapping[str, str] = {}
         self.key = fingerprint(
             "own", str(photos.absolute()), limit, seed, [[c.file, c.text] for c in self._captions], self._queries
@@ -78,15 +78,15 @@ class OwnPhotographs:
                 "that keeps it (pre-training) is off.",
             )
 
-    def ask(self, gallery: Gallery, encoder: Encoder) -> Asked:
-        """The user's own queries, or captions, or the everyday queries that fit these photos best."""
+    def ask(self, gallery: Gallery, encoder: Encoder) -> list[Asked]:
+        """One round of the user's own queries, or captions, or the everyday queries that fit these photos best."""
         if self._captions:
-            return self._ask_captions(gallery)
+            return [self._ask_captions(gallery)]
         queries = self._queries or fitting(concepts(), gallery, encoder, count=CONCEPTS)
         if len(set(queries)) < FEWEST_QUERIES:
             raise QueryError("too few different queries to hold some out", hint=f"give at least {FEWEST_QUERIES}")
         split = split_names(queries, held_out=HELD_OUT, seed=self._seed)
-        return Asked(split.trained, split.held_out, groups=split.held_out)
+        return [Asked(self.photos, split.trained, split.held_out, groups=split.held_out)]
 
     def _ask_captions(self, gallery: Gallery) -> Asked:
         """One caption per photo is asked; which photos are judged is drawn. Only the others' captions are trained."""
@@ -104,6 +104,7 @@ class OwnPhotographs:
         if not asked:
             raise QueryError("every held-out caption is one of the trained ones", hint="caption photos differently")
         return Asked(
+            trainable=self.photos,
             trained=trained,
             held_out=tuple(asked),
             groups=tuple(asked.values()),

@@ -12,7 +12,7 @@ from aesalign_core.fingerprints import fingerprint
 from aesalign_embedded.demo import photographs
 from aesalign_embedded.demo.material import Asked, Pairs
 from aesalign_embedded.demo.sources import SOURCES, Source
-from aesalign_embedded.demo.split import split_sources
+from aesalign_embedded.demo.split import Split, split_sources
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -42,45 +42,47 @@ class PackagedPhotographs:
         copies: int = photographs.COPIES, progress: photographs.Progress | None = None,
     ) -> None:  # fmt: skip
         self.sources = sources
-        self.split = split_sources(sources, seed=seed)
+        self.splits = split_sources(sources, seed=seed)
         made = photographs.prepare(folder, sources=sources, views=views, copies=copies, progress=progress)
         places = {os.path.abspath(folder / p.path): p for p in made}  # noqa: PTH100 - as the gallery names them
         self.photos: Sequence[Path] = [Path(path) for path in places]
-        self.trainable: Sequence[Path] = [Path(f) for f, p in places.items() if p.source in self.split.trained]
         self.flaws: Mapping[str, str] = {path: p.flaw for path, p in places.items()}
+        self.fewest = min(len(split.trained) for split in self.splits) * views * (1 + copies)
         self.source_of: Mapping[str, str] = {path: p.source for path, p in places.items()}
         self.key = key(seed=seed, sources=sources, views=views, copies=copies)
         self.facts: Pairs = (
             ("Pictures", f"{len(made):,}, of them {sum(not p.flaw for p in made)} unflawed"),
-            ("Trained on photographs of", ", ".join(self.split.trained)),
-            ("Judged on photographs of", ", ".join(self.split.held_out)),
+            ("Photographs they were made from", str(len(sources))),
+            ("Trainings", f"{len(self.splits)}; each photograph is judged once, by an encoder that never saw it"),
         )
         self.caveats: tuple[str, ...] = (
-            f"The {len(self.split.held_out)} photographs that are judged, with all their views, copies and queries, "
-            "took no part in training. They are few: intervals resample whole photographs, and a few photographs "
-            "cannot speak for all.",
+            "A photograph that is judged, with all its views, copies and queries, took no part in the training of "
+            f"the encoder that it judges. {len(sources)} photographs are few: intervals resample whole photographs, "
+            "and they cannot speak for all.",
             "The flaws are made by a program, and by the same one that made the pairs the reward was taught with, on "
             "other photographs. Flaws from life are subtler.",
         )
 
-    def ask(self, gallery: Gallery, encoder: Encoder) -> Asked:
-        """The queries written for each photograph, on the side of the split that it is on."""
-        trained = [(s.name, q) for s in self.sources if s.name in self.split.trained for q in s.queries]
-        held_out = [(s.name, q) for s in self.sources if s.name in self.split.held_out for q in s.queries]
+    def ask(self, gallery: Gallery, encoder: Encoder) -> list[Asked]:
+        """The queries written for each photograph, on the side of each split that it is on."""
+        return [self._round(split) for split in self.splits]
+
+    def _round(self, split: Split) -> Asked:
+        held_out = [(s.name, q) for s in self.sources if s.name in split.held_out for q in s.queries]
         files = {
-            name: frozenset(f for f, source in self.source_of.items() if source == name)
-            for name in self.split.held_out
+            name: frozenset(f for f, source in self.source_of.items() if source == name) for name in split.held_out
         }
         return Asked(
-            trained=tuple(q for _, q in trained),
+            trainable=[Path(f) for f, source in self.source_of.items() if source in split.trained],
+            trained=tuple(q for s in self.sources if s.name in split.trained for q in s.queries),
             held_out=tuple(q for _, q in held_out),
             groups=tuple(name for name, _ in held_out),
             relevant={q: files[name] for name, q in held_out},
-            captions=tuple(self._captions()),
+            captions=tuple(self._captions(split)),
         )
 
-    def _captions(self) -> list[Caption]:
+    def _captions(self, split: Split) -> list[Caption]:
         """Each unflawed view of a trained photograph with one of its queries."""
-        queries = {s.name: s.queries for s in self.sources if s.name in self.split.trained}
+        queries = {s.name: s.queries for s in self.sources if s.name in split.trained}
         unflawed = [(f, s) for f, s in self.source_of.items() if s in queries and not self.flaws[f]]
         return [Caption(file, queries[source][n % len(queries[source])]) for n, (file, source) in enumerate(unflawed)]

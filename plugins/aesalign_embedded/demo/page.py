@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,9 @@ from aesalign_embedded.demo.judging import SHORT
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
-    from aesalign_core.preferences.records import PairsResult
     from aesalign_core.recipe import Recipe
     from aesalign_core.types import PreferenceGrid
-    from aesalign_embedded.demo.material import Asked, Material
+    from aesalign_embedded.demo.material import Material
     from aesalign_embedded.demo.result import DemoResult
 
 CURVES = {"loss": "Loss", "accuracy": "Share of pairs moved the preferred way", "margin": "Implicit reward margin"}
@@ -36,18 +35,18 @@ def comparison(
         facts=(*material.facts, *facts),
         tallies=result.tallies,
         grid=grid,
-        curves=curves(result.run / "metrics.jsonl"),
+        curves=curves(result.rounds[0].run / "metrics.jsonl"),
         caveats=result.caveats,
     )
 
 
-def facts(recipe: Recipe, pairs: PairsResult, asked: Asked, *, kept: float) -> tuple[tuple[str, str], ...]:
+def facts(recipe: Recipe, grids: Sequence[int], *, queries: int, kept: float) -> tuple[tuple[str, str], ...]:
     """What was done, in numbers."""
     settings = recipe.align
     towers = "both towers" if settings.tune == "both" else f"the {settings.tune} tower"
     return (
-        ("Held-out queries", str(len(asked.held_out))),
-        ("Trained", f"{towers}, {len(pairs.grids)} grids, {settings.steps} steps"),
+        ("Held-out queries", str(queries)),
+        ("Trained", f"{towers}, {' / '.join(map(str, grids))} grids, {settings.steps} steps"),
         ("Kept in the first ten", f"{kept:.0%} of the pictures"),
     )
 

@@ -12,31 +12,42 @@ from aesalign_core.report.comparison import ComparedQuery, Measure, Tally
 
 
 @dataclass(frozen=True)
+class Round:
+    """One training, and what it was judged by.
+
+    Attributes:
+        run: The RUN folder with the aligned encoder.
+        trained: The queries that grids were made for.
+        held_out: The queries that were judged.
+    """
+
+    run: Path
+    trained: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DemoResult:
     """What a demonstration found.
 
     Attributes:
-        out: Its folder: photos, galleries, pairs, run, page.
+        out: Its folder: photos, galleries, rounds, page.
         report: The page.
-        run: The RUN folder with the aligned encoder.
         gallery: The gallery that was judged before alignment.
         photos: How many it holds.
-        trained: The queries that grids were made for.
-        held_out: The queries that were judged.
+        rounds: The trainings.
         measures: The summary, before against after.
         tallies: Win rates.
-        queries: Each held-out query's two rows.
+        queries: Each held-out query's two rows, round after round.
         caveats: What must be kept in mind.
         seconds: Wall time, by stage.
     """
 
     out: Path
     report: Path
-    run: Path
     gallery: Path
     photos: int
-    trained: tuple[str, ...]
-    held_out: tuple[str, ...]
+    rounds: tuple[Round, ...]
     measures: tuple[Measure, ...]
     tallies: tuple[Tally, ...]
     queries: tuple[ComparedQuery, ...]
@@ -66,7 +77,10 @@ class DemoResult:
         """The record as plain JSON types."""
         return {
             "report": str(self.report),
-            "run": str(self.run),
+            "rounds": [
+                {"run": str(r.run), "trained_queries": list(r.trained), "held_out_queries": list(r.held_out)}
+                for r in self.rounds
+            ],
             "gallery": str(self.gallery),
             "photos": self.photos,
             "headline": self.headline,
@@ -74,8 +88,7 @@ class DemoResult:
             "judges": [
                 {"judge": t.judge, "wins": t.wins, "similar": t.similar, "losses": t.losses} for t in self.tallies
             ],
-            "trained_queries": list(self.trained),
-            "held_out_queries": [_query(q) for q in self.queries],
+            "queries": [_query(q) for q in self.queries],
             "caveats": list(self.caveats),
             "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
         }

@@ -17,12 +17,17 @@ class Split:
     held_out: tuple[str, ...]
 
 
-def split_sources(sources: Sequence[Source], *, seed: int) -> Split:
-    """Holds out one source of each kind, drawn by the seed."""
+def split_sources(sources: Sequence[Source], *, seed: int) -> list[Split]:
+    """Several splits. Each source is held out once, and no two of a kind at a time, in an order drawn by the seed."""
     rng = random.Random(seed)  # noqa: S311 - a repeatable draw, not a secret
-    kinds = dict.fromkeys(s.kind for s in sources)
-    held_out = [rng.choice([s.name for s in sources if s.kind == kind]) for kind in kinds]
-    return Split(tuple(s.name for s in sources if s.name not in held_out), tuple(held_out))
+    kinds = [[s.name for s in sources if s.kind == kind] for kind in dict.fromkeys(s.kind for s in sources)]
+    for names in kinds:
+        rng.shuffle(names)
+    splits = []
+    for turn in range(max(map(len, kinds))):
+        held_out = tuple(names[turn] for names in kinds if turn < len(names))
+        splits.append(Split(tuple(s.name for s in sources if s.name not in held_out), held_out))
+    return splits
 
 
 def split_names(names: Sequence[str], *, held_out: float, seed: int) -> Split:

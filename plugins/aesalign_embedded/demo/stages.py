@@ -21,23 +21,25 @@ class Stages:
     """Passes progress on under the name of the stage, and takes the time.
 
     Attributes:
+        suffix: Told after a stage's name; its time is that of the stage.
         seconds: Wall time by stage, in order.
     """
 
     def __init__(self, progress: StageProgress | None) -> None:
         self._progress = progress
         self._started = time.perf_counter()
-        self._current = ""
+        self._current = self.suffix = ""
         self.seconds: dict[str, float] = {}
 
     def enter(self, stage: str) -> Report:
         """Begins a stage, which ends the one before, and gives the call that its work reports to."""
         self.finish()
         self._current = stage
+        told = stage + self.suffix
 
         def report(done: int, total: int, numbers: Mapping[str, float] | None = None) -> None:
             if self._progress:
-                self._progress(stage, done, total, numbers)
+                self._progress(told, done, total, numbers)
 
         return report
 

@@ -59,27 +59,29 @@ def result(folder: Path) -> DemoResult:
 
 
 def test_no_query_is_both_trained_and_judged(result: DemoResult) -> None:
-    assert not set(result.trained) & set(result.held_out)
-    assert sorted(result.trained + result.held_out) == sorted(QUERIES)
-    assert [q.query for q in result.queries] == list(result.held_out)
+    (only,) = result.rounds
+    assert not set(only.trained) & set(only.held_out)
+    assert sorted(only.trained + only.held_out) == sorted(QUERIES)
+    assert [q.query for q in result.queries] == list(only.held_out)
 
 
 def test_everything_is_where_it_is_said_to_be(result: DemoResult) -> None:
-    assert (result.out / "pairs.parquet").is_file()
-    assert (result.run / "aligned.safetensors").is_file()
+    (only,) = result.rounds
+    assert (result.out / "round-1" / "pairs.parquet").is_file()
+    assert (only.run / "aligned.safetensors").is_file()
     page = result.report.read_text(encoding="utf-8")
-    assert all(query in page for query in result.held_out)
+    assert all(query in page for query in only.held_out)
     document = json.loads((result.out / "result.json").read_text(encoding="utf-8"))
     assert document == json.loads(json.dumps(result.as_dict()))
-    assert [q["query"] for q in document["held_out_queries"]] == list(result.held_out)
+    assert [q["query"] for q in document["queries"]] == list(only.held_out)
 
 
 def test_the_rows_are_what_the_two_encoders_find(result: DemoResult) -> None:
-    build = builder()
+    build, (only,) = builder(), result.rounds
     gallery = Gallery.open(result.gallery, build)
     rewards = dict(zip(gallery.paths(), gallery.scores("brightness"), strict=True))
-    for encoder, side in ((build.encoder(), "old"), (build.encoder(str(result.run)), "new")):
-        found = search(result.held_out, gallery, encoder, k=10)
+    for encoder, side in ((build.encoder(), "old"), (build.encoder(str(only.run)), "new")):
+        found = search(only.held_out, gallery, encoder, k=10)
         rows = [getattr(q, side) for q in result.queries]
         assert [[h.path for h in r.hits] for r in found] == [[str(p.path) for p in row] for row in rows]
         means = [np.mean([rewards[h.path] for h in r.hits]) for r in found]
@@ -88,7 +90,7 @@ def test_the_rows_are_what_the_two_encoders_find(result: DemoResult) -> None:
 
 def test_the_summary_follows_from_the_rows(result: DemoResult) -> None:
     expected = paired_difference(
-        [q.old_value for q in result.queries], [q.new_value for q in result.queries], groups=result.held_out
+        [q.old_value for q in result.queries], [q.new_value for q in result.queries], groups=result.rounds[0].held_out
     )
     reward = next(m for m in result.measures if m.name.startswith("Reward"))
     assert not reward.independent
@@ -101,7 +103,7 @@ def test_the_summary_follows_from_the_rows(result: DemoResult) -> None:
 
 
 def test_a_second_run_reuses_everything(result: DemoResult, folder: Path) -> None:
-    kept = [result.out / "pairs.parquet", result.run / "aligned.safetensors"]
+    kept = [result.out / "round-1" / "pairs.parquet", result.rounds[0].run / "aligned.safetensors"]
     before = [path.stat().st_mtime_ns for path in kept]
     again = run_demo(folder / "photos", folder / "out", builder(), queries=folder / "queries.txt")
     assert [path.stat().st_mtime_ns for path in kept] == before
@@ -117,7 +119,7 @@ def test_a_folder_of_another_demo_is_refused(result: DemoResult, folder: Path) -
 def test_captions_give_recall_and_no_held_out_photo_is_captioned_for_training(folder: Path, tmp_path: Path) -> None:
     found = run_demo(folder / "photos", tmp_path / "out", builder(), captions=folder / "captions.csv")
     assert [m.name for m in found.measures if "R@" in m.name]
-    with (tmp_path / "out" / "captions.csv").open(newline="") as file:
+    with (tmp_path / "out" / "round-1" / "captions.csv").open(newline="") as file:
         trained = {row["file"] for row in csv.DictReader(file)}
     judged = {str(p.path) for q in found.queries for p in (*q.old, *q.new) if p.relevant}
     assert judged
@@ -133,7 +135,8 @@ def test_own_photos_without_queries_are_asked_everyday_ones(folder: Path, tmp_pa
     assert found.photos == 30
     assert any("only 30 of 42 photos" in caveat for caveat in found.caveats)
     assert any("recall is not measured" in caveat for caveat in found.caveats)
-    assert len(found.trained) > len(found.held_out) > 10
+    (only,) = found.rounds
+    assert len(only.trained) > len(only.held_out) > 10
     assert stages[0] == "index gallery"
     assert "align" in stages
 
@@ -149,20 +152,23 @@ def test_packaged_photographs_are_judged_on_held_out_sources(tmp_path: Path, tun
     build = builder(align=AlignSettings(steps=20, tune=tune))
     found = run_demo(None, tmp_path, build, views=2, copies=1)
     owner = {query: source.name.replace(" ", "-") for source in SOURCES for query in source.queries}
-    trained, judged = {owner[q] for q in found.trained}, {owner[q] for q in found.held_out}
-    assert not trained & judged
     build = builder()
-    seen = {Path(p).parent.name for p in Gallery.open(tmp_path / "gallery-trained", build).paths()}
-    assert seen == trained
-    assert {Path(p).parent.name for p in Gallery.open(tmp_path / "gallery", build).paths()} == trained | judged
+    assert [q.query for q in found.queries] == [q for r in found.rounds for q in r.held_out]
+    assert sorted(q.query for q in found.queries) == sorted(owner)  # each photograph is judged once
+    for played in found.rounds:
+        trained, judged = {owner[q] for q in played.trained}, {owner[q] for q in played.held_out}
+        assert not trained & judged
+        assert trained | judged == set(owner.values())
+        cut = Gallery.open(played.run.parent / "gallery-trained", build)
+        assert {Path(p).parent.name for p in cut.paths()} == trained
+        assert (played.run.parent / "gallery-aligned").exists() == (tune == "both")
     for query in found.queries:
         for photo in (*query.old, *query.new):
             assert photo.relevant == (photo.path.parent.name == owner[query.query])
             assert bool(photo.badge) == ("-" in photo.path.stem)
     unflawed = next(m for m in found.measures if m.name.startswith("Unflawed"))
-    assert unflawed.result.units == len(judged)  # whole photographs are resampled
+    assert unflawed.result.units == len(SOURCES)  # whole photographs are resampled
     assert unflawed.result.new == pytest.approx(np.mean([[not p.badge for p in q.new] for q in found.queries]))
-    assert (tmp_path / "gallery-aligned").exists() == (tune == "both")
 
 
 def test_what_a_recipe_says_wins_over_the_demo() -> None:
