@@ -166,7 +166,7 @@ def check_space(path: Path, metadata: dict[str, str], encoder: Encoder) -> None:
     raise SpaceMismatchError(
         f"the gallery {path} was filled by the image tower of {filled_by!r} ({metadata[SPACE_KEY]}), not by that of"
         f" {encoder.name!r} ({encoder.spaces.image})",
-        hint=f"use --encoder {filled_by}, or fill another gallery: aesalign index PHOTOS -g NEW --encoder {encoder.name}",
+        hint=f"use --encoder {filled_by}, or fill another: aesalign index PHOTOS -g NEW --encoder {encoder.name}",
     )
 
 
