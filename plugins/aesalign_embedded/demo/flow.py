@@ -26,7 +26,7 @@ from aesalign_embedded.demo.own import OwnPhotographs
 from aesalign_embedded.demo.packaged import PackagedPhotographs
 from aesalign_embedded.demo.photographs import COPIES, VIEWS
 from aesalign_embedded.demo.result import DemoResult, Round
-from aesalign_embedded.demo.settings import recipe_for, without_pretraining
+from aesalign_embedded.demo.settings import recipe_for, without_captions
 from aesalign_embedded.demo.stages import Stages
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class _Demonstration:
 
     def __init__(self, material: Material, out: Path, builder: Builder, seed: int, stages: Stages) -> None:
         self.material, self.out, self.stages = material, out, stages
+        self._given = builder.recipe
         recipe = recipe_for(builder.recipe, photos=material.fewest, seed=seed)
         self.builder = Builder(recipe, found=builder.registry)
         self.encoder = self.builder.encoder()
@@ -118,7 +119,7 @@ class _Demonstration:
         gallery = self._index(self.out / "gallery", self.material.photos, self.builder)
         rounds = self.material.ask(gallery, self.encoder)
         if not any(asked.captions for asked in rounds):
-            self.builder.recipe = without_pretraining(self.builder.recipe)
+            self.builder.recipe = without_captions(self.builder.recipe, self._given)
         played = []
         for number, asked in enumerate(rounds, 1):
             self.stages.suffix = f" ({number} of {len(rounds)})" if len(rounds) > 1 else ""

@@ -10,32 +10,43 @@ from aesalign_core.recipe import Recipe
 from aesalign_core.settings import Settings
 
 PAIRS = PairSettings(rows=2, columns=6, candidates=40)
-ALIGN = AlignSettings(tune="text", steps=120, batch_size=64, learning_rate=1e-4, pretraining_weight=0.3)
+ALIGN = AlignSettings(tune="both", steps=40, batch_size=64, learning_rate=1e-4, pretraining_weight=1.0)
+"""Both towers: that a picture is flawed is seen by the image tower, whatever was asked."""
 CANDIDATES_SHARE = 0.25
 """Of the photos, that may be candidates of one query: further down a ranking nothing is relevant."""
 
 
 def recipe_for(recipe: Recipe, *, photos: int, seed: int) -> Recipe:
-    """The recipe with the demonstration's settings wherever the user's leaves the default.
+    """The recipe with the demonstration's settings wherever the user's says nothing.
 
     Args:
         recipe: The user's.
         photos: How many can be candidates; small folders get smaller grids.
         seed: Of the training.
     """
-    pairs = _fit(PAIRS, photos).model_copy(update=_changed(recipe.pairs, PairSettings()))
-    align = ALIGN.model_copy(update={"seed": seed, **_changed(recipe.align, AlignSettings())})
+    pairs = _fit(PAIRS, photos).model_copy(update=_written(recipe.pairs))
+    align = ALIGN.model_copy(update={"seed": seed, **_written(recipe.align)})
     return recipe.model_copy(update={"pairs": pairs, "align": align})
 
 
-def without_pretraining(recipe: Recipe) -> Recipe:
-    """For photos without captions: there is nothing to compute the pre-training loss from."""
-    return recipe.model_copy(update={"align": recipe.align.model_copy(update={"pretraining_weight": 0.0})})
+def without_captions(recipe: Recipe, given: Recipe) -> Recipe:
+    """For photos without captions: there is nothing to compute the pre-training loss from.
+
+    The image tower, which that loss holds in place, is then left alone unless the user says otherwise.
+
+    Args:
+        recipe: What `recipe_for` made.
+        given: The user's.
+    """
+    changes: dict[str, Any] = {"pretraining_weight": 0.0}
+    if "tune" not in given.align.model_fields_set:
+        changes["tune"] = "text"
+    return recipe.model_copy(update={"align": recipe.align.model_copy(update=changes)})
 
 
-def _changed(given: Settings, default: Settings) -> dict[str, Any]:
-    """What differs from the defaults. Which keys were written cannot be told: recipes are completed on the way."""
-    return {name: value for name, value in given if value != getattr(default, name)}
+def _written(given: Settings) -> dict[str, Any]:
+    """The keys that somebody wrote, even if they wrote the default."""
+    return {name: getattr(given, name) for name in given.model_fields_set}
 
 
 def _fit(pairs: PairSettings, photos: int) -> PairSettings:

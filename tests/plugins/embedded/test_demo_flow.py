@@ -23,7 +23,7 @@ from aesalign_core.recipe import Recipe, Use
 from aesalign_core.searching import search
 from aesalign_embedded.demo.flow import run_demo
 from aesalign_embedded.demo.result import DemoResult
-from aesalign_embedded.demo.settings import ALIGN, PAIRS, recipe_for
+from aesalign_embedded.demo.settings import ALIGN, PAIRS, recipe_for, without_captions
 from aesalign_embedded.demo.sources import SOURCES
 
 QUERIES = [f"{a} {colour} {b}" for a in ("one", "any", "a beautiful") for colour in ("red", "green", "blue")
@@ -176,6 +176,16 @@ def test_what_a_recipe_says_wins_over_the_demo() -> None:
     fitted = recipe_for(given, photos=10_000, seed=3)
     assert (fitted.pairs.rows, fitted.pairs.columns) == (2, PAIRS.columns)
     assert (fitted.align.tune, fitted.align.steps, fitted.align.seed) == ("image", ALIGN.steps, 3)
+    # Even where it says what the default is.
+    default = AlignSettings().tune
+    assert ALIGN.tune != default
+    assert recipe_for(Recipe(align=AlignSettings(tune=default)), photos=9, seed=0).align.tune == default
+
+
+def test_without_captions_the_image_tower_is_left_alone_unless_asked_for() -> None:
+    for given, tune in ((Recipe(), "text"), (Recipe(align=AlignSettings(tune="both")), "both")):
+        fitted = without_captions(recipe_for(given, photos=99, seed=0), given).align
+        assert (fitted.tune, fitted.pretraining_weight) == (tune, 0.0)
 
 
 @pytest.mark.parametrize("photos", [20, 40, 100, 1000])
