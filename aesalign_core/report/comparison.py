@@ -56,6 +56,18 @@ class ComparedQuery:
         """New minus old."""
         return self.new_value - self.old_value
 
+    @property
+    def answered(self) -> bool:
+        """Whether the new row shows a photo that answers the query; true where that is not known."""
+        known = [photo.relevant for photo in self.new if photo.relevant is not None]
+        return any(known) or not known
+
+    @property
+    def right_lost(self) -> int:
+        """How many photos that answer the query the new row shows less; 0 where that is not known."""
+        old, new = (sum(bool(photo.relevant) for photo in row) for row in (self.old, self.new))
+        return old - new
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:

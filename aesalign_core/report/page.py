@@ -39,11 +39,16 @@ class Shown:
 
 
 def choose(comparison: Comparison, *, most: int = MAX_QUERIES, highlights: int = HIGHLIGHTS) -> Shown:
-    """Picks what is shown; of too many queries, the largest gains and the largest losses in equal number."""
+    """Picks what is shown; of too many queries, the largest gains and the largest losses in equal number.
+
+    Where it is known which photos answer a query, a query that shows fewer of them is a loss, whatever it gained,
+    and one that shows none is no gain.
+    """
     ordered = comparison.by_gain()
     kept = ordered if len(ordered) <= most else ordered[: most - most // 2] + ordered[len(ordered) - most // 2 :]
-    gains = [q for q in kept[:highlights] if q.gain > 0]
-    losses = [q for q in reversed(kept[len(gains) :]) if q.gain < 0][:highlights]
+    gains = [q for q in kept if q.gain > 0 and q.right_lost <= 0 and q.answered][:highlights]
+    lost = [q for q in reversed(kept) if q.right_lost > 0 or (q.gain < 0 and q not in gains)]
+    losses = sorted(lost, key=lambda q: -q.right_lost)[:highlights]
     chosen = {id(q) for q in (*gains, *losses)}
     return Shown(gains, losses, [q for q in kept if id(q) not in chosen], len(ordered) - len(kept))
 
@@ -64,6 +69,7 @@ def render(comparison: Comparison, *, progress: Progress | None = None) -> str:
     return _environment().get_template("comparison.html.j2").render(
         page=comparison,
         shown=shown,
+        answers_known=any(p.relevant is not None for q in shown.all for p in (*q.old, *q.new)),
         headline=wording.headline(comparison.measures),
         symbols={path: f"p{number}" for number, path in enumerate(pictures)},
         pictures=pictures,

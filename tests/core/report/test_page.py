@@ -174,6 +174,25 @@ def test_gains_come_first_then_losses_and_nothing_is_shown_twice(photo: Path) ->
     assert shown.left_out == 0
 
 
+def test_a_query_that_shows_fewer_right_photos_is_a_loss_whatever_it_gained(photo: Path) -> None:
+    right, wrong = Photo(photo, relevant=True), Photo(photo, relevant=False)
+    queries = (
+        ComparedQuery("kept", (right, wrong), (wrong, right), 0.0, 1.0),
+        ComparedQuery("betrayed", (right, right), (wrong, wrong), 0.0, 9.0),
+        ComparedQuery("one less", (right, right), (right, wrong), 0.0, -5.0),
+        ComparedQuery("hopeless", (wrong, wrong), (wrong, wrong), 0.0, 8.0),
+        ComparedQuery("found", (wrong, wrong), (right, wrong), 0.0, 0.5),
+    )
+    page = comparison(photo, queries=queries)
+    shown = choose(page)
+    assert [q.query for q in shown.gains] == ["kept", "found"]
+    assert [q.query for q in shown.losses] == ["betrayed", "one less"]
+    assert [q.query for q in shown.rest] == ["hopeless"]
+    assert "count as gains" in " ".join(Page(render(page)).words)
+    unknown = comparison(photo, queries=(ComparedQuery("q", (Photo(photo),), (Photo(photo),), 0.0, 1.0),))
+    assert "count as gains" not in " ".join(Page(render(unknown)).words)
+
+
 def test_too_many_queries_keep_the_extremes_of_both_ends_and_say_so(photo: Path) -> None:
     page = comparison(photo, queries=tuple(compared(photo, float(g), f"q{g}") for g in range(-60, 61)))
     shown = choose(page, most=100)
