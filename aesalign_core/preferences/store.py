@@ -111,8 +111,10 @@ def _open(path: Path) -> pq.ParquetFile:
     if not path.is_file():
         raise PreferenceError(f"there are no pairs at {path}", hint="make them: aesalign pairs --help")
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(path)
+        _ = file.schema_arrow  # read now, so that damage shows here
+        return file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         _refuse(path, describe(error)[:200])
 
 

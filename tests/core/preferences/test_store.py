@@ -168,6 +168,13 @@ def test_what_is_too_large_is_refused_before_it_is_unpacked(tmp_path: Path, monk
         read(path)
 
 
+def test_a_column_name_that_is_no_text_is_one_error(tmp_path: Path) -> None:
+    path = forge(tmp_path / "p")
+    path.write_bytes(path.read_bytes().replace(b"dropped", b"\x80ropped"))
+    with pytest.raises(PreferenceError, match="utf-8"):
+        read(path)
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_is_refused_or_still_whole(tmp_path: Path, data: st.DataObject) -> None:
