@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aesalign_core.errors import AesalignError
+from aesalign_core.files import write_text
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -69,6 +70,15 @@ def read_captions(path: Path) -> list[Caption]:
     if not captions:
         raise _wrong(path, "it holds no caption")
     return captions
+
+
+def write_captions(path: Path, captions: Sequence[Caption]) -> None:
+    """Writes a captions CSV that `read_captions` reads."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "caption"])
+    writer.writerows([c.file, c.text] for c in captions)
+    write_text(path, stream.getvalue())
 
 
 def _text(path: Path) -> str:

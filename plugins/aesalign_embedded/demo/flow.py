@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aesalign_core.alignment.align import align
 from aesalign_core.build import Builder
-from aesalign_core.errors import AesalignError
+from aesalign_core.captions import write_captions
 from aesalign_core.files import write_text
 from aesalign_core.gallery import Gallery
 from aesalign_core.indexing.index import index
@@ -21,7 +19,8 @@ from aesalign_core.recipe import Use
 from aesalign_core.report.page import write_comparison
 from aesalign_core.searching import search
 from aesalign_embedded.demo import judging, packaged, page
-from aesalign_embedded.demo.material import Asked, Material, StageProgress
+from aesalign_embedded.demo.claim import claim
+from aesalign_embedded.demo.material import Asked, Material, StageProgress, joined
 from aesalign_embedded.demo.own import OwnPhotographs
 from aesalign_embedded.demo.packaged import PackagedPhotographs
 from aesalign_embedded.demo.photographs import COPIES, VIEWS
@@ -30,7 +29,6 @@ from aesalign_embedded.demo.settings import recipe_for, without_captions
 from aesalign_embedded.demo.stages import Stages
 
 if TYPE_CHECKING:
-    from aesalign_core.captions import Caption
     from aesalign_core.preferences.records import PairsResult
     from aesalign_core.protocols import Encoder
     from aesalign_core.types import SearchResult
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 LIMIT = 2_000
 """Of the user's photos, so that the demonstration stays short."""
-RECORD = "demo.json"
 
 
 def run_demo(
@@ -82,27 +79,6 @@ def run_demo(
         material = OwnPhotographs(photos, out=out, captions=captions, queries=queries, limit=limit, seed=seed)
         claim(out, material.key)
     return _Demonstration(material, out, builder, seed, stages).run()
-
-
-def claim(out: Path, key: str) -> None:
-    """Notes whose folder this is.
-
-    Raises:
-        AesalignError: It is another demonstration's, whose photos would get mixed up with these.
-    """
-    record = out / RECORD
-    if record.exists():
-        try:
-            known = json.loads(record.read_text(encoding="utf-8"))["key"]
-        except (OSError, ValueError, KeyError, TypeError):
-            known = None
-        if known != key:
-            raise AesalignError(
-                f"{out} holds a demo of other photos, queries or another seed",
-                hint="choose another folder with --out, or delete that one",
-            )
-    else:
-        write_text(record, json.dumps({"key": key}) + "\n")
 
 
 class _Demonstration:
@@ -221,23 +197,3 @@ class _Played:
     pairs: PairsResult
     old: Answers
     new: Answers
-
-
-def joined(rounds: Sequence[Asked]) -> Asked:
-    """What is judged in all rounds."""
-    return Asked(
-        trainable=(),
-        trained=(),
-        held_out=tuple(q for asked in rounds for q in asked.held_out),
-        groups=tuple(g for asked in rounds for g in asked.groups),
-        relevant={query: files for asked in rounds for query, files in asked.relevant.items()},
-    )
-
-
-def write_captions(path: Path, captions: Sequence[Caption]) -> None:
-    """Writes a captions CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "caption"])
-    writer.writerows([c.file, c.text] for c in captions)
-    write_text(path, stream.getvalue())

@@ -47,6 +47,17 @@ class Asked:
     captions: tuple[Caption, ...] = ()
 
 
+def joined(rounds: Sequence[Asked]) -> Asked:
+    """What is judged in all rounds."""
+    return Asked(
+        trainable=(),
+        trained=(),
+        held_out=tuple(q for asked in rounds for q in asked.held_out),
+        groups=tuple(g for asked in rounds for g in asked.groups),
+        relevant={query: files for asked in rounds for query, files in asked.relevant.items()},
+    )
+
+
 class Material(Protocol):
     """Photographs to demonstrate on.
 
