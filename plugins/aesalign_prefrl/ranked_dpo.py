@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
 
 from pydantic import Field
 
 from aesalign_core.protocols import BuildContext, ObjectiveOutput, PreferenceBatch
-from aesalign_core.settings import Settings as BaseSettings
+from aesalign_prefrl.settings import PairwiseSettings
 
 
 class RankedDPO:
@@ -17,20 +17,13 @@ class RankedDPO:
     partition functions of policy and reference cancel.
     """
 
-    class Settings(BaseSettings):
+    class Settings(PairwiseSettings):
         """Which pairs, and how hard they pull.
 
         Attributes:
-            beta: β: larger keeps the policy nearer to the reference for the same loss.
-            pairs: `dominance`: a is preferred to b if its band is no lower and its reward is no less, and one of the
-                two is better. `rows`: only photos of one band, by reward.
-            margin: Least reward of a above b, in standard deviations of the gallery's reward.
             label_smoothing: ε, the share of pairs that are thought to be labelled the wrong way round.
         """
 
-        beta: float = Field(1.0, gt=0)
-        pairs: Literal["dominance", "rows"] = "dominance"
-        margin: float = Field(0.0, ge=0)
         label_smoothing: float = Field(0.0, ge=0, lt=0.5)
 
     def __init__(self, settings: Settings, context: BuildContext) -> None:
@@ -39,11 +32,10 @@ class RankedDPO:
 
     def __call__(self, batch: PreferenceBatch) -> ObjectiveOutput:
         """The loss of all pairs of all grids of a batch; 0, with a graph, if there is no pair."""
-        from aesalign_prefrl.losses import pair_mask, ranked_dpo
+        from aesalign_prefrl.grids import pair_mask
+        from aesalign_prefrl.losses import over_pairs, sigmoid_loss
 
-        return ranked_dpo(
-            batch,
-            pair_mask(batch, rows_only=self.settings.pairs == "rows", margin=self.settings.margin),
-            beta=self.settings.beta,
-            label_smoothing=self.settings.label_smoothing,
-        )
+        given = self.settings
+        pairs = pair_mask(batch, rows_only=given.pairs == "rows", margin=given.margin)
+        loss = functools.partial(sigmoid_loss, label_smoothing=given.label_smoothing)
+        return over_pairs(batch, pairs, loss, beta=given.beta)
