@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aesalign_core import device as devices
+from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_name, run_of
 from aesalign_core.errors import ModelError, PluginError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.messages import warn
@@ -22,7 +23,7 @@ from aesalign_core.protocols import (
     Reward,
     TrainableEncoder,
 )
-from aesalign_core.recipe import MODEL_PREFIX, Recipe, Use, is_model_spec
+from aesalign_core.recipe import Recipe, Use
 from aesalign_core.settings import validate
 
 _PROTOCOLS: dict[Kind, tuple[type, ...]] = {
@@ -79,21 +80,21 @@ class Builder:
         return self._built[key]
 
     def encoder(self, spec: str | None = None) -> Encoder:
-        """An encoder by component name, `ARCH/PRETRAINED` or RUN folder; None: the recipe's own."""
+        """An encoder by component name, `ARCH/PRETRAINED`, RUN folder or `RUN@STRENGTH`; None: the recipe's own."""
         use = self.recipe.encoder if spec in (None, self.recipe.encoder.use) else Use(use=spec or "")
         if not is_model_spec(use.use):
             return cast("Encoder", self.component("encoder", use))
-        if Path(use.use).is_dir():
-            return self._aligned(Path(use.use))
+        if run := run_of(use.use):
+            return self._aligned(*run)
         model = use.use.removeprefix(MODEL_PREFIX)
         own = self.recipe.encoder.settings
         settings = own if own.get("model") == model else use.settings
         return cast("Encoder", self.component("encoder", Use(use="open_clip", **{**settings, "model": model})))
 
-    def _aligned(self, folder: Path) -> Encoder:
+    def _aligned(self, folder: Path, strength: float) -> Encoder:
         from aesalign_core.alignment import runs
 
-        key = f"run:{folder.resolve()}"
+        key = f"run:{run_name(folder.resolve(), strength)}"
         if key not in self._built:
             run = runs.read(folder)
             base = Builder(run.recipe.model_copy(update={"device": self.recipe.device}), found=self.registry)
@@ -101,7 +102,7 @@ class Builder:
             encoder = base.encoder()
             if not isinstance(encoder, TrainableEncoder):
                 raise ModelError(f"{encoder.name} has no heads, so {folder} cannot have been made from it")
-            self._built[key] = runs.aligned(run, encoder)
+            self._built[key] = runs.aligned(run, encoder, strength=strength)
         return cast("Encoder", self._built[key])
 
     def reward(self, spec: str, settings: Mapping[str, Any] | None = None) -> Reward:

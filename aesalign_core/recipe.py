@@ -36,6 +36,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_of
 from aesalign_core.errors import RecipeError, SettingsError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.plugins import Registry, registry
@@ -43,8 +44,6 @@ from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.settings import Settings, validate
 
 MAX_BYTES = 1_000_000
-MODEL_PREFIX = "open_clip:"
-"""How galleries and runs name an open_clip model, so that it can be built again from the name."""
 
 
 class Use(BaseModel):
@@ -114,7 +113,7 @@ def _check_use(kind: Kind, use: Use, recipe: Recipe, plugins: Registry, *, where
     """
     component = use.use
     if kind == "encoder" and is_model_spec(use.use):
-        if Path(use.use).is_dir():
+        if run_of(use.use):
             return
         component = MODEL_PREFIX.rstrip(":")
     factory = plugins.factory(kind, component)
@@ -127,11 +126,6 @@ def _check_use(kind: Kind, use: Use, recipe: Recipe, plugins: Registry, *, where
         is_entry = inner_kind == "reward" and not inner.settings and any(u.use == inner.use for u in recipe.rewards)
         if not is_entry:
             _check_use(inner_kind, inner, recipe, plugins, where=f"{where} {use.use}:")
-
-
-def is_model_spec(name: str) -> bool:
-    """Whether an encoder's name is a model (`ARCH/PRETRAINED`, `hf-hub:…`) or a RUN folder, not a component."""
-    return "/" in name or name.startswith(("hf-hub:", MODEL_PREFIX)) or (Path(name) / "run.json").is_file()
 
 
 def load(path: Path, *, found: Registry | None = None) -> Recipe:

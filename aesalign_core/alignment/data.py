@@ -81,12 +81,19 @@ class TrainingData:
         rows = torch.from_numpy(queries).to(self.reference.device)
         photos = self.grid_photos[rows]
         return PreferenceBatch(
-            policy=similarities(self.text.embed(rows), self.image.embed(photos.flatten()), self.temperature),
+            policy=similarities(self.text.embed(rows), self._embed_photos(photos), self.temperature),
             reference=self.reference[rows],
             rewards=self.rewards[rows],
             bands=self.bands.expand_as(photos),
             valid=self.readable[photos],
         )
+
+    def _embed_photos(self, photos: Tensor) -> Tensor:
+        """(b·n, d) embeddings of (b, n) rows; a photo in several grids goes through its head once."""
+        if self.image.head is None:
+            return self.image.reference[photos.flatten()]
+        distinct, places = torch.unique(photos, return_inverse=True)
+        return self.image.embed(distinct)[places.flatten()]
 
     def captions(self, pairs: Indices) -> tuple[Tensor, Tensor, Tensor]:
         """(p, d) text and (p, d) image embeddings of p caption pairs, and (p,) which photo each shows."""

@@ -10,6 +10,7 @@ from aesalign_core.alignment import run_folder
 from aesalign_core.alignment.runs import BaseSpaces, RunRecord
 from aesalign_core.build import Builder
 from aesalign_core.captions import Matched
+from aesalign_core.encoder_names import run_name, run_of
 from aesalign_core.errors import AlignmentError, SpaceMismatchError
 from aesalign_core.fingerprints import fingerprint, of_file
 from aesalign_core.gallery import Gallery
@@ -80,8 +81,9 @@ def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]
             hint="use one that has, such as embedded or open_clip",
         )
     use = builder.recipe.encoder if chosen else Use(use=gallery.encoder_name)
-    if Path(use.use).is_dir():
-        use = use.model_copy(update={"use": str(Path(use.use).resolve())})
+    if run := run_of(use.use):
+        folder, strength = run
+        use = use.model_copy(update={"use": run_name(folder.resolve(), strength)})
     return encoder, builder.recipe.model_copy(update={"encoder": use})
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, ValidationError
 
 from aesalign_core import recipe as recipes
+from aesalign_core.encoder_names import run_name, run_of
 from aesalign_core.errors import ModelError, SettingsError, SpaceMismatchError
 from aesalign_core.fingerprints import of_file
 from aesalign_core.messages import describe
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import torch
 
     from aesalign_core.protocols import TrainableEncoder
+
+    _Head = dict[str, torch.Tensor]
 
 RECORD, RECIPE, WEIGHTS = "run.json", "recipe.toml", "aligned.safetensors"
 METRICS, PLOT, CHECKPOINTS, FEATURES = "metrics.jsonl", "loss.png", "checkpoints", "features"
@@ -87,11 +90,11 @@ def read(folder: Path) -> Run:
     """
     run = _read(folder)
     base, seen = run, {folder.resolve()}
-    while (below := Path(base.recipe.encoder.use)).is_dir():
-        if below.resolve() in seen:
+    while below := run_of(base.recipe.encoder.use):
+        if below[0].resolve() in seen:
             raise ModelError(f"{folder} cannot be used as a RUN: it was aligned from itself", hint="align again")
-        seen.add(below.resolve())
-        base = _read(below)
+        seen.add(below[0].resolve())
+        base = _read(below[0])
     return run
 
 
@@ -128,12 +131,14 @@ def read_record(folder: Path) -> RunRecord:
     raise ModelError(f"{folder} cannot be used as a RUN: {RECORD}: {reason[:200]}")
 
 
-def aligned(run: Run, encoder: TrainableEncoder) -> TrainableEncoder:
-    """The encoder that a run made.
+def aligned(run: Run, encoder: TrainableEncoder, *, strength: float = 1.0) -> TrainableEncoder:
+    """The encoder that a run made, or one on the way to it.
 
     Args:
         run: As read.
         encoder: The one that was aligned, built from the run's recipe.
+        strength: Weights are `(1 − strength) · base + strength · aligned`: 0 is the encoder before alignment, more
+            than 1 goes on in the same direction (after WiSE-FT, Wortsman et al., arXiv 2109.01903).
 
     Raises:
         ModelError: The run is not finished, or its weights are damaged or do not fit.
@@ -149,15 +154,26 @@ def aligned(run: Run, encoder: TrainableEncoder) -> TrainableEncoder:
             f" ({_difference(asdict(encoder.spaces), run.record.base.model_dump())})",
             hint="use the model files and versions it was aligned with, or align again",
         )
-    heads = _heads(run, encoder)
-    return encoder.with_heads(name=str(run.folder), text=heads.get("text"), image=heads.get("image"))
+    heads = {tower: _on_the_way(encoder, tower, head, strength) for tower, head in _heads(run, encoder).items()}
+    name = run_name(run.folder, strength)
+    return encoder.with_heads(name=name, text=heads.get("text"), image=heads.get("image"))
 
 
 def _difference(now: Mapping[str, object], then: Mapping[str, object]) -> str:
     return ", ".join(f"{name}: {now[name]}, was {then[name]}" for name in now if now[name] != then[name])
 
 
-def _heads(run: Run, encoder: TrainableEncoder) -> dict[str, dict[str, torch.Tensor]]:
+def _on_the_way(encoder: TrainableEncoder, tower: Tower, head: _Head, strength: float) -> _Head:
+    """At 0 and at 1 the very weights, bit by bit, so that fingerprints tell them as what they are."""
+    base = _own_head(encoder, tower)
+    return {name: (1 - strength) * base[name] + strength * value for name, value in head.items()}
+
+
+def _own_head(encoder: TrainableEncoder, tower: Tower) -> Mapping[str, torch.Tensor]:
+    return (encoder.text_head() if tower == "text" else encoder.image_head()).state_dict()
+
+
+def _heads(run: Run, encoder: TrainableEncoder) -> dict[Tower, _Head]:
     path = run.folder / WEIGHTS
     try:
         if of_file(path) != run.record.weights:
@@ -169,11 +185,11 @@ def _heads(run: Run, encoder: TrainableEncoder) -> dict[str, dict[str, torch.Ten
         ) from None
 
 
-def _read_head(path: Path, tower: Tower, encoder: TrainableEncoder) -> dict[str, torch.Tensor]:
+def _read_head(path: Path, tower: Tower, encoder: TrainableEncoder) -> _Head:
     """One head's weights, after their names, shapes and numbers have been checked against the encoder's own."""
     from safetensors import SafetensorError, safe_open
 
-    expected = (encoder.text_head() if tower == "text" else encoder.image_head()).state_dict()
+    expected = _own_head(encoder, tower)
     head = {}
     try:
         with safe_open(path, framework="pt") as file:

@@ -98,6 +98,21 @@ def encoder_of(gallery: Gallery, build: Builder, *, chosen: bool) -> Encoder:
     return build.encoder() if chosen else build.encoder(gallery.encoder_name)
 
 
+def at_strength(encoder: str | None, strength: float | None) -> str | None:
+    """The name of a RUN at a strength.
+
+    Raises:
+        SettingsError: There is a strength, and `encoder` is no RUN folder, or already has one.
+    """
+    if strength is None:
+        return encoder
+    from aesalign_core.encoder_names import run_name
+
+    if not encoder or not Path(encoder).is_dir():
+        raise SettingsError("--strength belongs to a RUN folder", hint="add --encoder RUN, from aesalign align")
+    return run_name(Path(encoder), strength)
+
+
 def describe_encoder(encoder: Encoder) -> str:
     """Name, device and, where the encoder has one, precision: what was chosen, for people to see."""
     precision = getattr(encoder, "precision", None)

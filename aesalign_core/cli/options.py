@@ -27,7 +27,11 @@ Debug = Annotated[bool, typer.Option("--debug", callback=_debug, help="Show a tr
 Gallery = Annotated[Path, typer.Option("--gallery", "-g", help="The gallery's folder.")]
 Encoder = Annotated[
     str | None,
-    typer.Option("--encoder", "-e", help="Component name, open_clip ARCH/PRETRAINED, hf-hub: name, or RUN folder."),
+    typer.Option(
+        "--encoder",
+        "-e",
+        help="Component name, open_clip ARCH/PRETRAINED, hf-hub: name, RUN folder, or RUN@STRENGTH.",
+    ),
 ]
 Rephraser = Annotated[str | None, typer.Option("--rephraser", help="Component name, or `none`.")]
 Rewards = Annotated[list[str] | None, typer.Option("--reward", "-r", help="Reward component. Repeatable.")]

@@ -25,6 +25,10 @@ def command(
         Path | None, typer.Option("--queries", help="A file with one query a line; prints JSON lines.")
     ] = None,
     encoder: Encoder = None,
+    strength: Annotated[
+        float | None,
+        typer.Option("--strength", help="Of the alignment of --encoder RUN: 0 before, 1 as aligned, up to 4."),
+    ] = None,
     rephraser: Rephraser = None,
     strategy: Strategy = None,
     reward: Annotated[str | None, typer.Option("--reward", "-r", help="A reward column of the gallery.")] = None,
@@ -41,9 +45,11 @@ def command(
     """Find the photos of a gallery that answer a query.
 
     Without --encoder, the encoder that filled the gallery is used. A RUN folder that was tuned with --tune text
-    searches the old gallery unchanged.
+    searches the old gallery unchanged, at any --strength.
 
     Example: [bold]aesalign search "a dog on a beach" -g gallery -k 5[/bold]
+
+    Example: [bold]aesalign search "a dog on a beach" -g gallery --encoder run --strength 0.6[/bold]
     """
     from aesalign_core.gallery import Gallery as Photos
     from aesalign_core.queries import read_queries
@@ -53,6 +59,7 @@ def command(
         raise typer.BadParameter("give one QUERY, or --queries FILE")
     texts = read_queries(queries) if queries else [query or ""]
     rephrased = rephraser if rephraser != "none" else None
+    encoder = compose.at_strength(encoder, strength)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rephraser=rephrased)
     photos = Photos.open(gallery, build)
     for start in range(0, len(texts), BATCH):

@@ -70,6 +70,18 @@ def test_pairs_align_search_and_evaluate(
     assert new.code == 0, new.err
     assert [h["score"] for h in old["hits"]] != [h["score"] for h in new.json["hits"]]
 
+    none = aesalign("search", "a cat", "-g", gallery, "--encoder", "run", "--strength", "0", "--json").json
+    assert none["hits"] == old["hits"]
+    half = aesalign("search", "a cat", "-g", gallery, "--encoder", "run", "--strength", "0.5", "--json").json
+    assert half == aesalign("search", "a cat", "-g", gallery, "--encoder", "run@0.5", "--json").json
+    assert [h["score"] for h in half["hits"]] not in [[h["score"] for h in r["hits"]] for r in (old, new.json)]
+    for wrong in (("--strength", "0.5"), ("--encoder", "embedded", "--strength", "0.5"),
+                  ("--encoder", "run", "--strength", "9"), ("--encoder", "run@x")):  # fmt: skip
+        refused = aesalign("search", "a cat", "-g", gallery, *wrong)
+        assert refused.code == 1
+        assert len(refused.err.strip().splitlines()) == 1, refused.err
+        assert "strength" in refused.err
+
     compared = aesalign("eval", "retrieval", "-g", gallery, "--captions", captions, "--against", "run", "--json").json
     assert compared["queries"] == 6
     assert set(compared["metrics"]) == {"R@1", "R@5", "R@10", "reward:embedded@10"}
