@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PHOTOS ?= ../shared/photos
 
-.PHONY: install test test-fast lint format check demo bench train clean
+.PHONY: install test test-fast lint format check demo bench bench-alignment train clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +35,9 @@ demo: install
 
 bench: install ## index throughput and memory, each against its baseline in the same run
 	$(BIN)/python -m benchmarks.indexing --photos $(PHOTOS)/images
+
+bench-alignment: install ## the aligned encoder against every trick that needs no training; about 40 minutes
+	$(BIN)/python -m benchmarks.alignment --photos $(PHOTOS) --out runs/bench-alignment
 
 train: install ## the embedded heads again, from the photographs
 	$(BIN)/python -m aesalign_embedded.training projections --photos $(PHOTOS)

@@ -1,0 +1,85 @@
+"""The methods that are compared: how each ranks at each strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+from aesalign_core import TrainableEncoder
+from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.preferences.settings import PairSettings
+from aesalign_core.recipe import Use
+from aesalign_core.types import Vectors
+from benchmarks.alignment.fronts import Front, judged
+from benchmarks.alignment.world import REWARD, SHUFFLED, Method, World
+
+WEIGHTS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.08, 0.1)
+LENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.0)
+RERANKED = "re-rank"
+Ranker = Callable[[float], Vectors]
+
+GRIDS = PairSettings(rows=5, columns=5, candidates=100, strategy="original", reward=REWARD)
+TUNED = AlignSettings(
+    tune="text", steps=600, batch_size=256, learning_rate=2e-4, pretraining_weight=3.0, pretraining_batch=512,
+    checkpoint_every=600, log_every=50,
+)  # fmt: skip
+DISTILLED = Use(use="reward_distillation", target=1.0)
+TRAINED = {
+    "text: ranked_dpo, defaults": Method(Use(use="ranked_dpo"), AlignSettings(checkpoint_every=300), GRIDS),
+    "text: reward_distillation": Method(DISTILLED, TUNED, GRIDS),
+    "text: shuffled rewards": Method(DISTILLED, TUNED, GRIDS.model_copy(update={"reward": SHUFFLED})),
+    "both: reward_distillation": Method(
+        DISTILLED, TUNED.model_copy(update={"tune": "both", "batch_size": 64}), GRIDS
+    ),
+}
+"""Chosen on other halves (seed 0) than those reported; docs/experiments.md tells what else was tried."""
+
+
+def fronts(world: World, chosen: Sequence[str]) -> dict[str, Front]:
+    """Every method's front over one judged half; `chosen` are the trained ones to run."""
+    queries, images = world.queries(world.encoder), world.images(world.encoder)
+    similar, direction = queries @ images.T, _direction(world)
+    found = {
+        RERANKED: _swept(world, WEIGHTS, lambda w: similar + w * world.rewards),
+        "query + direction": _swept(world, LENGTHS, lambda w: _unit(queries + w * direction) @ images.T),
+        "oracle: re-rank by the true score": _swept(world, WEIGHTS, lambda w: similar + w * world.truth),
+    }
+    for name in chosen:
+        run = world.run(name.replace(": ", "-").replace(", ", "-").replace(" ", "-"), TRAINED[name])
+        found[name] = _swept(world, STRENGTHS, lambda s, run=run: _at(world, run, s))  # type: ignore[misc]
+        if "shuffled" in name:
+            tuned = _at(world, run, 1.0)
+            # From the untouched base to the tuned encoder, and from there on along the weight of the re-ranking.
+            found["text: shuffled rewards, then re-rank"] = _swept(
+                world,
+                (-1.0, *WEIGHTS),
+                lambda w, t=tuned: similar if w < 0 else t + w * world.rewards,  # type: ignore[misc]
+            )
+    return found
+
+
+def _swept(world: World, strengths: Sequence[float], rank: Ranker) -> Front:
+    points = [judged(rank(strength), world.own, world.truth) for strength in strengths]
+    recall, beauty = (np.stack(values) for values in zip(*points, strict=True))
+    return Front(tuple(strengths), recall, beauty, world.photos)
+
+
+def _at(world: World, run: Path, strength: float) -> Vectors:
+    encoder = cast("TrainableEncoder", world.builder(world.recipe).encoder(f"{run}@{strength:g}"))
+    return world.queries(encoder) @ world.images(encoder).T
+
+
+def _direction(world: World) -> Vectors:
+    """Unit vector along which the reward grows, by ridge regression over the photographs of the alignment."""
+    direction = Ridge(alpha=1.0).fit(world.trained.vectors(), world.trained.scores(REWARD)).coef_
+    return _unit(direction.astype(np.float32))
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return unit
