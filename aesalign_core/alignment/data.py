@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,24 @@ class TrainingData:
         rows = torch.from_numpy(pairs).to(self.reference.device)
         photos = self.caption_photos[rows]
         return self.text.embed(self.caption_texts[rows]), self.image.embed(photos), photos
+
+    def rankings(self, queries: Indices, candidates: Indices) -> tuple[Tensor, Tensor]:
+        """Similarities of b queries with m candidates, ÷ τ, of the policy and of the frozen model: (b, m) each.
+
+        Args:
+            queries: (b,) as for `grids`.
+            candidates: (m,) places among the photos that can be read.
+        """
+        device = self.reference.device
+        rows, photos = torch.from_numpy(queries).to(device), self.usable[torch.from_numpy(candidates).to(device)]
+        policy = self.text.embed(rows) @ self.image.embed(photos).T
+        reference = self.text.reference[rows] @ self.image.reference[photos].T
+        return policy / self.temperature, reference / self.temperature
+
+    @functools.cached_property
+    def usable(self) -> Tensor:
+        """Rows of `image` that can be read."""
+        return self.readable.nonzero().squeeze(1)
 
     def heads(self) -> dict[str, nn.Module]:
         """The heads being trained, by tower."""

@@ -22,6 +22,9 @@ class AlignSettings(Settings):
         clip: Largest gradient norm.
         pretraining_weight: w_pt, of the contrastive loss on caption pairs; without captions that loss is off.
         pretraining_batch: Caption pairs per step for that loss.
+        kl_weight: Of the KL divergence from the reference's ranking; 0: off.
+        kl_candidates: Photos, drawn anew for each step, over which rankings are compared; all of the run's photos
+            if there are fewer.
         seed: Of the batch order.
         checkpoint_every: Steps between checkpoints.
         keep_checkpoints: How many of the newest are kept.
@@ -37,6 +40,8 @@ class AlignSettings(Settings):
     clip: float = Field(1.0, gt=0)
     pretraining_weight: float = Field(0.1, ge=0)
     pretraining_batch: int = Field(256, ge=2, le=1_000_000)
+    kl_weight: float = Field(0.0, ge=0)
+    kl_candidates: int = Field(1024, ge=2, le=1_000_000)
     seed: int = Field(0, ge=0, lt=2**62)
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)

@@ -7,15 +7,16 @@ import math
 import torch
 from torch import Tensor, nn
 
-from aesalign_core.alignment.batches import Batches
+from aesalign_core.alignment.batches import Batches, Indices
 from aesalign_core.alignment.checkpoints import Checkpoint
 from aesalign_core.alignment.data import TrainingData
 from aesalign_core.alignment.pretraining import contrastive_loss
+from aesalign_core.alignment.ranking_kl import ranking_kl
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.errors import AlignmentError
 from aesalign_core.protocols import Objective
 
-_GRIDS, _CAPTIONS = 0, 1
+_GRIDS, _CAPTIONS, _CANDIDATES = 0, 1, 2
 """Streams of batches."""
 
 
@@ -42,13 +43,17 @@ class Trainer:
         if settings.pretraining_weight and len(data.caption_texts):
             size = settings.pretraining_batch
             self._captions = Batches(len(data.caption_texts), size, seed=settings.seed, stream=_CAPTIONS)
+        self._candidates: Batches | None = None
+        if settings.kl_weight:
+            count, size = len(data.usable), settings.kl_candidates
+            self._candidates = Batches(count, size, seed=settings.seed, stream=_CANDIDATES)
 
     def advance(self) -> dict[str, float]:
         """Takes one step.
 
         Returns:
-            `step` (steps done), `loss`, `preference_loss`, `pretraining_loss` (0 if it is off), `accuracy` and
-            `margin` of the implicit reward, `pairs`, `grad_norm` (before clipping), `lr`.
+            `step` (steps done), `loss`, `preference_loss`, `pretraining_loss` and `kl` (0 if they are off),
+            `accuracy` and `margin` of the implicit reward, `pairs`, `grad_norm` (before clipping), `lr`.
 
         Raises:
             AlignmentError: The loss or its gradient is not finite; no weight was changed by this step.
@@ -58,12 +63,13 @@ class Trainer:
         rate = self.settings.learning_rate * ramp(self.steps_done, self.settings.steps, self.settings.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        output = self.objective(self.data.grids(self._grids.at(self.steps_done)))
-        pretraining = self._pretraining_loss()
-        loss = output.loss + self.settings.pretraining_weight * pretraining
+        queries = self._grids.at(self.steps_done)
+        output = self.objective(self.data.grids(queries))
+        pretraining, kl = self._pretraining_loss(), self._ranking_kl(queries)
+        loss = output.loss + self.settings.pretraining_weight * pretraining + self.settings.kl_weight * kl
         norm = self._backward(loss)
-        measured = [loss, output.loss, pretraining, output.accuracy, output.margin, output.pairs, norm]
-        names = ("loss", "preference_loss", "pretraining_loss", "accuracy", "margin", "pairs", "grad_norm")
+        measured = [loss, output.loss, pretraining, kl, output.accuracy, output.margin, output.pairs, norm]
+        names = ("loss", "preference_loss", "pretraining_loss", "kl", "accuracy", "margin", "pairs", "grad_norm")
         # One copy from the device for all of them.
         values = torch.stack([m.detach().to(loss.device, torch.float32) for m in measured]).tolist()
         metrics = dict(zip(names, values, strict=True))
@@ -81,6 +87,11 @@ class Trainer:
             return torch.zeros((), device=self.data.reference.device)
         text, image, photos = self.data.captions(self._captions.at(self.steps_done))
         return contrastive_loss(text, image, photos, self.data.temperature)
+
+    def _ranking_kl(self, queries: Indices) -> Tensor:
+        if self._candidates is None:
+            return torch.zeros((), device=self.data.reference.device)
+        return ranking_kl(*self.data.rankings(queries, self._candidates.at(self.steps_done)))
 
     def _backward(self, loss: Tensor) -> Tensor:
         if not loss.requires_grad:

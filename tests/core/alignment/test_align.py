@@ -172,6 +172,16 @@ def test_the_pretraining_loss_holds_the_old_task(world: World, tmp_path: Path) -
     assert kept.last["pretraining_loss"] < watched.last["pretraining_loss"]
 
 
+@pytest.mark.parametrize("tune", ["text", "both"])
+def test_the_kl_holds_the_ranking(world: World, tmp_path: Path, tune: str) -> None:
+    kept = world.align(tmp_path / "kept", tune=tune, kl_weight=10.0, kl_candidates=20)
+    watched = world.align(tmp_path / "watched", tune=tune, kl_weight=1e-9, kl_candidates=20)
+    assert kept.first["kl"] == watched.first["kl"] == pytest.approx(0.0, abs=1e-6)  # the policy is the reference
+    assert 0 < kept.last["kl"] < watched.last["kl"] / 2
+    off = world.align(tmp_path / "off", tune=tune, steps=2)
+    assert off.last["kl"] == 0
+
+
 def test_aligning_an_aligned_encoder_from_another_folder(
     world: World, text_run: AlignResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from aesalign_core.alignment.batches import Batches
 from aesalign_core.alignment.log import MetricsLog, read_metrics
 from aesalign_core.alignment.pretraining import contrastive_loss
+from aesalign_core.alignment.ranking_kl import ranking_kl
 from aesalign_core.alignment.trainer import ramp
 from aesalign_core.errors import AesalignError
 from aesalign_core.report.loss_plot import draw
@@ -70,6 +71,21 @@ def test_captions_of_one_photo_share_its_target() -> None:
     twice = math.log(2 * math.exp(2) + 1) - 2
     once = math.log(2 + math.exp(2)) - 2
     assert loss.item() == pytest.approx((2 * twice + once) / 3, abs=1e-6)
+
+
+def test_the_kl_of_rankings_by_hand() -> None:
+    # Reference (1/2, 1/2), policy (3/4, 1/4): ½ log(2/3) + ½ log 2 = ½ log(4/3). The second query: equal, 0.
+    policy = torch.tensor([[math.log(3.0), 0.0], [5.0, 1.0]])
+    reference = torch.tensor([[0.0, 0.0], [7.0, 3.0]])
+    assert ranking_kl(policy, reference).item() == pytest.approx(0.5 * math.log(4 / 3) / 2, abs=1e-6)
+
+
+def test_the_gradient_of_the_kl_is_right() -> None:
+    torch.manual_seed(0)
+    policy = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    reference = torch.randn(3, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: ranking_kl(p, reference), (policy,))
+    assert ranking_kl(reference, reference).item() == pytest.approx(0.0, abs=1e-12)
 
 
 @given(st.integers(2, 8), st.integers(0, 1000))
