@@ -8,6 +8,7 @@ their own (`split`); intervals are from a bootstrap over photographs, the same d
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.split import read
 from benchmarks.alignment import plot
 from benchmarks.alignment.fronts import DEPTH, Front, Gain, gains, joined
-from benchmarks.alignment.methods import RERANKED, TRAINED, fronts
+from benchmarks.alignment.methods import RERANKED, TRAINED, sweep
 from benchmarks.alignment.split import split
 from benchmarks.alignment.world import Base, World
 
@@ -43,8 +44,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+def _say(where: str, text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {where}: {text}", file=sys.stderr, flush=True)
 
 
 def measure(given: argparse.Namespace, folder: Path) -> dict[str, list[Front]]:
@@ -55,8 +56,8 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, list[Front]]:
         base = Base(features, split(features.photographs, seed=seed), folder / f"seed-{seed}", seed=seed)
         halves = []
         for half in (0, 1):
-            world = World(base, half, lambda text, s=seed, h=half: _say(f"seed {s}, half {h}: {text}"))  # type: ignore[misc]
-            halves.append(fronts(world, given.methods))
+            world = World(base, half, functools.partial(_say, f"seed {seed}, half {half}"))
+            halves.append(sweep(world, given.methods))
         for name in halves[0]:
             found.setdefault(name, []).append(joined([parts[name] for parts in halves]))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -40,7 +41,7 @@ TRAINED = {
 """Chosen on other halves (seed 0) than those reported; docs/experiments.md tells what else was tried."""
 
 
-def fronts(world: World, chosen: Sequence[str]) -> dict[str, Front]:
+def sweep(world: World, chosen: Sequence[str]) -> dict[str, Front]:
     """Every method's front over one judged half; `chosen` are the trained ones to run."""
     queries, images = world.queries(world.encoder), world.images(world.encoder)
     similar, direction = queries @ images.T, _direction(world)
@@ -51,16 +52,15 @@ def fronts(world: World, chosen: Sequence[str]) -> dict[str, Front]:
     }
     for name in chosen:
         run = world.run(name.replace(": ", "-").replace(", ", "-").replace(" ", "-"), TRAINED[name])
-        found[name] = _swept(world, STRENGTHS, lambda s, run=run: _at(world, run, s))  # type: ignore[misc]
-        if "shuffled" in name:
-            tuned = _at(world, run, 1.0)
-            # From the untouched base to the tuned encoder, and from there on along the weight of the re-ranking.
-            found["text: shuffled rewards, then re-rank"] = _swept(
-                world,
-                (-1.0, *WEIGHTS),
-                lambda w, t=tuned: similar if w < 0 else t + w * world.rewards,  # type: ignore[misc]
-            )
+        found[name] = _swept(world, STRENGTHS, functools.partial(_at, world, run))
+        if TRAINED[name].pairs.reward == SHUFFLED:
+            found[f"{name}, then re-rank"] = _control(world, similar, _at(world, run, 1.0))
     return found
+
+
+def _control(world: World, similar: Vectors, tuned: Vectors) -> Front:
+    """From the untouched base to an encoder that learnt nothing of beauty, and on by re-ranking what it finds."""
+    return _swept(world, (-1.0, *WEIGHTS), lambda w: similar if w < 0 else tuned + w * world.rewards)
 
 
 def _swept(world: World, strengths: Sequence[float], rank: Ranker) -> Front:
