@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aesalign_core.protocols import BuildContext, ObjectiveOutput, PreferenceBatch
-from aesalign_prefrl.settings import PairwiseSettings
+from aesalign_core.protocols import ObjectiveOutput, PreferenceBatch
+from aesalign_prefrl.pairwise import Pairwise, PairwiseSettings
 
 
-class LambdaDPO:
+class LambdaDPO(Pairwise[PairwiseSettings]):
     """The weighted mean over pairs (w, l) of `-log σ(β · [(s_w − s_l) − (s⁰_w − s⁰_l)])`.
 
     A pair's weight is `|G_w − G_l| · |1/log₂(1 + rank_w) − 1/log₂(1 + rank_l)|`, over the best DCG of its grid: ranks
@@ -15,18 +15,12 @@ class LambdaDPO:
     where this averages.
     """
 
-    class Settings(PairwiseSettings):
-        """Which pairs, and β."""
-
-    def __init__(self, settings: Settings, context: BuildContext) -> None:
-        self.name = "lambda_dpo"
-        self.settings = settings
+    Settings = PairwiseSettings
+    name = "lambda_dpo"
 
     def __call__(self, batch: PreferenceBatch) -> ObjectiveOutput:
         """The loss of all pairs of all grids of a batch; 0, with a graph, if there is no pair."""
-        from aesalign_prefrl.grids import pair_mask
         from aesalign_prefrl.losses import ndcg_changes, over_pairs, sigmoid_loss
 
-        given = self.settings
-        pairs = pair_mask(batch, rows_only=given.pairs == "rows", margin=given.margin)
-        return over_pairs(batch, pairs, sigmoid_loss, beta=given.beta, weights=ndcg_changes(batch))
+        weights = ndcg_changes(batch)
+        return over_pairs(batch, self.pairs(batch), sigmoid_loss, beta=self.settings.beta, weights=weights)
