@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from aesalign_core.alignment import features
-from aesalign_core.alignment.batches import Indices
+from aesalign_core.alignment.towers import Tower, embed, similarities
 from aesalign_core.captions import Matched
 from aesalign_core.preferences.records import PairsResult, bands
-from aesalign_core.protocols import PreferenceBatch
 
 if TYPE_CHECKING:
     from aesalign_core.alignment.settings import AlignSettings
@@ -26,27 +24,6 @@ if TYPE_CHECKING:
 
 CHUNK = 4096
 PhaseProgress = Callable[[str, int, int, Mapping[str, float]], None]
-
-
-@dataclass
-class Tower:
-    """One tower over a run's texts or photos.
-
-    Attributes:
-        reference: (n, d) unit rows: the frozen model's embeddings.
-        features: (n, f) what the head reads; None if the tower is not trained.
-        head: The head being trained; None if the tower is not trained.
-    """
-
-    reference: Tensor
-    features: Tensor | None = None
-    head: nn.Module | None = None
-
-    def embed(self, rows: Tensor) -> Tensor:
-        """(k, d) unit rows: the policy's embeddings of k items, with gradients if the tower is trained."""
-        if self.head is None or self.features is None:
-            return self.reference[rows]
-        return normalize(self.head(self.features[rows]).float(), dim=1)
 
 
 @dataclass
@@ -77,44 +54,6 @@ class TrainingData:
     caption_texts: Tensor
     caption_photos: Tensor
 
-    def grids(self, queries: Indices) -> PreferenceBatch:
-        """The grids of b queries."""
-        rows = torch.from_numpy(queries).to(self.reference.device)
-        photos = self.grid_photos[rows]
-        return PreferenceBatch(
-            policy=similarities(self.text.embed(rows), self._embed_photos(photos), self.temperature),
-            reference=self.reference[rows],
-            rewards=self.rewards[rows],
-            bands=self.bands.expand_as(photos),
-            valid=self.readable[photos],
-        )
-
-    def _embed_photos(self, photos: Tensor) -> Tensor:
-        """(b·n, d) embeddings of (b, n) rows; a photo in several grids goes through its head once."""
-        if self.image.head is None:
-            return self.image.reference[photos.flatten()]
-        distinct, places = torch.unique(photos, return_inverse=True)
-        return self.image.embed(distinct)[places.flatten()]
-
-    def captions(self, pairs: Indices) -> tuple[Tensor, Tensor, Tensor]:
-        """(p, d) text and (p, d) image embeddings of p caption pairs, and (p,) which photo each shows."""
-        rows = torch.from_numpy(pairs).to(self.reference.device)
-        photos = self.caption_photos[rows]
-        return self.text.embed(self.caption_texts[rows]), self.image.embed(photos), photos
-
-    def rankings(self, queries: Indices, candidates: Indices) -> tuple[Tensor, Tensor]:
-        """Similarities of b queries with m candidates, ÷ τ, of the policy and of the frozen model: (b, m) each.
-
-        Args:
-            queries: (b,) as for `grids`.
-            candidates: (m,) places among the photos that can be read.
-        """
-        device = self.reference.device
-        rows, photos = torch.from_numpy(queries).to(device), self.usable[torch.from_numpy(candidates).to(device)]
-        policy = self.text.embed(rows) @ self.image.embed(photos).T
-        reference = self.text.reference[rows] @ self.image.reference[photos].T
-        return policy / self.temperature, reference / self.temperature
-
     @functools.cached_property
     def usable(self) -> Tensor:
         """Rows of `image` that can be read."""
@@ -125,20 +64,9 @@ class TrainingData:
         towers = {"text": self.text.head, "image": self.image.head}
         return {name: head for name, head in towers.items() if head is not None}
 
-
-def similarities(text: Tensor, image: Tensor, temperature: float) -> Tensor:
-    """Similarities of b texts with n photos each, ÷ τ.
-
-    Args:
-        text: (b, d).
-        image: (b·n, d), the photos of the first text first.
-        temperature: τ.
-
-    Returns:
-        (b, n).
-    """
-    by_text = image.view(len(text), -1, text.shape[1])
-    return torch.bmm(by_text, text.unsqueeze(2)).squeeze(2) / temperature
+    def replace_heads(self, heads: Mapping[str, nn.Module]) -> None:
+        """Has other modules trained in the heads' places, by tower."""
+        self.text.head, self.image.head = heads.get("text"), heads.get("image")
 
 
 def prepare(
@@ -197,7 +125,7 @@ def _text_tower(
 ) -> Tower:
     found = features.of_texts(encoder, texts, folder, lambda done, total: progress("texts", done, total, {}))
     read = torch.from_numpy(found).to(encoder.device)
-    reference = _embed_all(encoder.text_head(), read)
+    reference = _embed_all(encoder.text_head(), read, settings)
     return Tower(reference) if settings.tune == "image" else Tower(reference, read, encoder.text_head())
 
 
@@ -217,12 +145,15 @@ def _image_tower(
         return Tower(torch.from_numpy(vectors).to(encoder.device)), torch.ones(len(ids), dtype=torch.bool)
     found, readable = features.of_photos(encoder, gallery, ids, folder, report)
     read = torch.from_numpy(found).to(encoder.device)
-    return Tower(_embed_all(encoder.image_head(), read), read, encoder.image_head()), torch.from_numpy(readable)
+    reference = _embed_all(encoder.image_head(), read, settings)
+    return Tower(reference, read, encoder.image_head()), torch.from_numpy(readable)
 
 
 @torch.no_grad()
-def _embed_all(head: nn.Module, read: Tensor) -> Tensor:
-    return torch.cat([normalize(head(part).float(), dim=1) for part in torch.split(read, CHUNK)])
+def _embed_all(head: nn.Module, read: Tensor, settings: AlignSettings) -> Tensor:
+    # In the policy's own precision, so that the policy begins at the reference.
+    half = settings.precision == "bf16"
+    return torch.cat([embed(head, part, half=half) for part in torch.split(read, CHUNK)])
 
 
 @torch.no_grad()

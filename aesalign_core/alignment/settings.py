@@ -8,6 +8,8 @@ from pydantic import Field
 
 from aesalign_core.settings import Settings
 
+Schedule = Literal["cosine", "linear", "constant"]
+
 
 class AlignSettings(Settings):
     """How an encoder is aligned. `docs/paper.md` maps each setting to its quantity in the paper.
@@ -18,13 +20,20 @@ class AlignSettings(Settings):
         batch_size: Queries (grids) per step; all of them if there are fewer.
         learning_rate: AdamW's peak rate.
         weight_decay: AdamW's, on matrices only.
-        warmup: Share of the steps over which the rate rises linearly; it then falls as a cosine to 0.
+        warmup: Share of the steps over which the rate rises linearly.
+        schedule: How it goes on from there: falling to 0 as a `cosine` or `linear`ly, or `constant`.
         clip: Largest gradient norm.
         pretraining_weight: w_pt, of the contrastive loss on caption pairs; without captions that loss is off.
         pretraining_batch: Caption pairs per step for that loss.
         kl_weight: Of the KL divergence from the reference's ranking; 0: off.
         kl_candidates: Photos, drawn anew for each step, over which rankings are compared; all of the run's photos
             if there are fewer.
+        lora_rank: Train low-rank adapters on the heads' linear maps instead of the heads (LoRA; needs the extra
+            `lora`); 0: the heads.
+        micro_batch: Texts, and photos, that go through a head at once, for less memory and the same result: the
+            losses still see the whole batch; None: all of a step.
+        precision: That the heads compute in; weights, losses and optimiser stay float32.
+        gradient_checkpointing: Compute what lies inside a head again for the gradient rather than keep it.
         seed: Of the batch order.
         checkpoint_every: Steps between checkpoints.
         keep_checkpoints: How many of the newest are kept.
@@ -37,11 +46,16 @@ class AlignSettings(Settings):
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: float = Field(0.05, ge=0, le=1)
+    schedule: Schedule = "cosine"
     clip: float = Field(1.0, gt=0)
     pretraining_weight: float = Field(0.1, ge=0)
     pretraining_batch: int = Field(256, ge=2, le=1_000_000)
     kl_weight: float = Field(0.0, ge=0)
     kl_candidates: int = Field(1024, ge=2, le=1_000_000)
+    lora_rank: int = Field(0, ge=0, le=4096)
+    micro_batch: int | None = Field(None, ge=1, le=1_000_000)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    gradient_checkpointing: bool = False
     seed: int = Field(0, ge=0, lt=2**62)
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from aesalign_core.alignment.batches import Batches, Indices
+from aesalign_core.alignment import lora
+from aesalign_core.alignment.batches import Batches
 from aesalign_core.alignment.checkpoints import Checkpoint
 from aesalign_core.alignment.data import TrainingData
 from aesalign_core.alignment.pretraining import contrastive_loss
 from aesalign_core.alignment.ranking_kl import ranking_kl
-from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.alignment.settings import AlignSettings, Schedule
+from aesalign_core.alignment.step import Passes, Step
 from aesalign_core.errors import AlignmentError
 from aesalign_core.protocols import Objective
 
@@ -35,8 +38,13 @@ class Trainer:
     def __init__(self, data: TrainingData, objective: Objective, settings: AlignSettings) -> None:
         self.data, self.objective, self.settings = data, objective, settings
         self.steps_done = 0
-        self.heads = nn.ModuleDict(data.heads()).requires_grad_(True)
-        self._weights = dict(self.heads.named_parameters())
+        self.heads = self._heads()
+        self._weights = {name: w for name, w in self.heads.named_parameters() if w.requires_grad}
+        self._passes = Passes(
+            micro_batch=settings.micro_batch,
+            half=settings.precision == "bf16",
+            recompute=settings.gradient_checkpointing,
+        )
         self._optimizer = torch.optim.AdamW(_groups(self._weights, settings.weight_decay), lr=settings.learning_rate)
         self._grids = Batches(len(data.grid_photos), settings.batch_size, seed=settings.seed, stream=_GRIDS)
         self._captions: Batches | None = None
@@ -47,6 +55,15 @@ class Trainer:
         if settings.kl_weight:
             count, size = len(data.usable), settings.kl_candidates
             self._candidates = Batches(count, size, seed=settings.seed, stream=_CANDIDATES)
+
+    def _heads(self) -> nn.ModuleDict:
+        heads = nn.ModuleDict(self.data.heads()).requires_grad_(True)
+        if self.settings.lora_rank:
+            with torch.random.fork_rng([]):
+                torch.manual_seed(self.settings.seed)
+                lora.adapt(heads, self.settings.lora_rank)
+            self.data.replace_heads(dict(heads.items()))
+        return heads
 
     def advance(self) -> dict[str, float]:
         """Takes one step.
@@ -60,14 +77,19 @@ class Trainer:
         """
         # Heads are in eval mode and draw nothing, but an objective may: then it draws the same after a resume.
         torch.manual_seed(self.settings.seed + self.steps_done)
-        rate = self.settings.learning_rate * ramp(self.steps_done, self.settings.steps, self.settings.warmup)
+        number, settings = self.steps_done, self.settings
+        rate = settings.learning_rate * ramp(number, settings.steps, settings.warmup, settings.schedule)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        queries = self._grids.at(self.steps_done)
-        output = self.objective(self.data.grids(queries))
-        pretraining, kl = self._pretraining_loss(), self._ranking_kl(queries)
-        loss = output.loss + self.settings.pretraining_weight * pretraining + self.settings.kl_weight * kl
-        norm = self._backward(loss)
+        captions = self._captions.at(number) if self._captions else None
+        candidates = self._candidates.at(number) if self._candidates else None
+        step = Step(self.data, self._grids.at(number), captions, candidates, self._passes)
+        output = self.objective(step.grids())
+        off = torch.zeros((), device=self.data.reference.device)
+        pretraining = off if captions is None else contrastive_loss(*step.captions(), self.data.temperature)
+        kl = off if candidates is None else ranking_kl(*step.rankings())
+        loss = output.loss + settings.pretraining_weight * pretraining + settings.kl_weight * kl
+        norm = self._backward(loss, step)
         measured = [loss, output.loss, pretraining, kl, output.accuracy, output.margin, output.pairs, norm]
         names = ("loss", "preference_loss", "pretraining_loss", "kl", "accuracy", "margin", "pairs", "grad_norm")
         # One copy from the device for all of them.
@@ -82,22 +104,12 @@ class Trainer:
         self.steps_done += 1
         return {"step": self.steps_done, **metrics, "lr": rate}
 
-    def _pretraining_loss(self) -> Tensor:
-        if self._captions is None:
-            return torch.zeros((), device=self.data.reference.device)
-        text, image, photos = self.data.captions(self._captions.at(self.steps_done))
-        return contrastive_loss(text, image, photos, self.data.temperature)
-
-    def _ranking_kl(self, queries: Indices) -> Tensor:
-        if self._candidates is None:
-            return torch.zeros((), device=self.data.reference.device)
-        return ranking_kl(*self.data.rankings(queries, self._candidates.at(self.steps_done)))
-
-    def _backward(self, loss: Tensor) -> Tensor:
+    def _backward(self, loss: Tensor, step: Step) -> Tensor:
         if not loss.requires_grad:
             raise AlignmentError(f"the objective {self.objective.name!r} gives a loss without gradients")
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        step.backward()
         return torch.nn.utils.clip_grad_norm_(self._weights.values(), self.settings.clip)
 
     def state(self) -> Checkpoint:
@@ -107,11 +119,11 @@ class Trainer:
             for name, weight in self._weights.items()
             for key, value in self._optimizer.state[weight].items()
         }
-        return Checkpoint(self.steps_done, self.trained(), moments)
+        return Checkpoint(self.steps_done, _copies(self.heads.state_dict()), moments)
 
     def trained(self) -> dict[str, Tensor]:
-        """The heads' weights, `text.…` and `image.…`, as copies."""
-        return {name: value.detach().cpu().clone().contiguous() for name, value in self.heads.state_dict().items()}
+        """The heads' weights, `text.…` and `image.…`, as copies, with adapters added in."""
+        return _copies(lora.merged(self.heads))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes back to a state.
@@ -132,12 +144,19 @@ class Trainer:
         self.steps_done = checkpoint.step
 
 
-def ramp(step: int, steps: int, warmup: float) -> float:
-    """The share of the peak learning rate at a step, which counts from 0: linear up, then a cosine down to 0."""
+def ramp(step: int, steps: int, warmup: float, schedule: Schedule = "cosine") -> float:
+    """The share of the peak learning rate at a step, which counts from 0: linear up, then as the schedule says."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+    if schedule == "constant":
+        return 1.0
+    done = (step - rising) / max(1, steps - rising)
+    return 1 - done if schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone().contiguous() for name, value in weights.items()}
 
 
 def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, object]]:

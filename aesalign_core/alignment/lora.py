@@ -1,0 +1,52 @@
+"""Low-rank adapters on the heads, by the peft library (LoRA, Hu et al., arXiv 2106.09685).
+
+They are in a run's checkpoints only: a RUN holds plain heads, with the adapters added in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from aesalign_core.errors import AlignmentError
+
+_ADAPTER = "default"
+
+
+def adapt(heads: nn.ModuleDict, rank: int) -> None:
+    """Puts an adapter on each linear map of the heads, in place; nothing else of them is trained.
+
+    Args:
+        heads: By tower.
+        rank: Of each adapter, at most. Its output is not scaled (peft's α is the rank).
+
+    Raises:
+        AlignmentError: peft is not installed, or the heads have no linear map.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError:
+        raise AlignmentError("align.lora_rank needs the peft library", hint="pip install 'aesalign[lora]'") from None
+    maps = [name for name, module in heads.named_modules() if isinstance(module, nn.Linear)]
+    if not maps:
+        raise AlignmentError("the heads have no linear map to put an adapter on", hint="set align.lora_rank to 0")
+    heads.requires_grad_(False)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=maps), heads, _ADAPTER)
+
+
+def merged(heads: nn.ModuleDict) -> dict[str, Tensor]:
+    """The heads' weights under their own names, adapters added in, as copies."""
+    found = {}
+    for name, value in heads.state_dict().items():
+        if ".lora_" not in name:
+            found[name.replace(".base_layer.", ".")] = value.detach().clone()
+    for name, module in heads.named_modules():
+        if hasattr(module, "get_delta_weight"):
+            found[f"{name}.weight"] += _change(module)
+    return found
+
+
+def _change(layer: Any) -> Tensor:
+    change: Tensor = layer.get_delta_weight(_ADAPTER).detach()
+    return change
