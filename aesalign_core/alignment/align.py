@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aesalign_core.alignment import checkpoints, run_folder, runs
 from aesalign_core.alignment import data as training_data
+from aesalign_core.alignment import guard as guarding
 from aesalign_core.alignment.data import PhaseProgress
 from aesalign_core.alignment.events import Events, Interruption
+from aesalign_core.alignment.guard import Guard
 from aesalign_core.alignment.inputs import Inputs, describe, read
 from aesalign_core.alignment.log import Metrics, MetricsLog, read_metrics
 from aesalign_core.alignment.runs import RunRecord
@@ -41,6 +44,10 @@ class AlignResult:
         pretraining: `on`, or why it is off.
         missing: Captioned files that are not in the gallery.
         steps: Steps taken in all.
+        kept: The step that the weights are of: the last, or the best of a guarded run; 0: the base's own weights.
+        held_out: What was measured at that step on what was held out, see `guard.Watch`; empty if nothing was, or if
+            the base was kept.
+        gamed: The steps at which the trained reward rose while the watched one fell.
         resumed_from: The step of the checkpoint that it went on from, if any.
         already_finished: Whether there was nothing left to do.
         seconds: Of training, over all parts of the run.
@@ -56,6 +63,9 @@ class AlignResult:
     pretraining: str
     missing: int
     steps: int
+    kept: int
+    held_out: Metrics = field(default_factory=dict)
+    gamed: tuple[int, ...] = ()
     resumed_from: int | None = None
     already_finished: bool = False
     seconds: float = 0.0
@@ -67,6 +77,7 @@ class AlignResult:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
             "run": str(self.run),
             "tuned": list(self.tuned),
+            "gamed": list(self.gamed),
         }
 
 
@@ -110,24 +121,34 @@ def align(
             return _result(out, inputs, record, settings, already_finished=True)
         if settings.pretraining_weight and not inputs.captions:
             builder.warn(f"the pre-training loss is {inputs.pretraining}; retrieval accuracy may fall unnoticed")
-        data = training_data.prepare(
-            inputs.pairs,
-            inputs.gallery,
-            inputs.encoder,
-            inputs.captions,
-            settings,
-            out / runs.FEATURES,
-            progress or _silent,
-        )
+        data = training_data.prepare(inputs, settings, out / runs.FEATURES, progress or _silent)
         trainer = Trainer(data, objective, settings)
+        base = trainer.trained()
         resumed_from = _resume(out, trainer)
         events = Events(builder.registry, builder.warn, str(out))
         events.started(settings.model_dump(mode="json"))
         _train(out, trainer, events, progress or _silent)
-        record = run_folder.finish(out, record, trainer.trained())
+        kept, weights = _kept(out, trainer, base)
+        record = run_folder.finish(out, record, weights, kept)
         loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
         events.finished(trainer.steps_done)
-    return _result(out, inputs, record, settings, resumed_from=resumed_from)
+    result = _result(out, inputs, record, settings, resumed_from=resumed_from)
+    _warn(result, settings, builder)
+    return result
+
+
+def _warn(result: AlignResult, settings: AlignSettings, builder: Builder) -> None:
+    """Says what the guard saw and a user must know."""
+    if result.gamed:
+        builder.warn(
+            f"from step {result.gamed[0]} on the trained reward was gamed: it rose on held-out queries while"
+            f" {settings.watch_reward!r} fell; step {result.kept} was kept"
+        )
+    if result.kept == 0:
+        builder.warn(
+            f"no step gained reward on held-out queries and kept {settings.recall_floor:.0%} of their recall: the run"
+            " holds the weights it began with; train more gently, or lower align.recall_floor"
+        )
 
 
 def _resume(out: Path, trainer: Trainer) -> int | None:
@@ -140,9 +161,9 @@ def _resume(out: Path, trainer: Trainer) -> int | None:
 
 def _train(out: Path, trainer: Trainer, events: Events, progress: PhaseProgress) -> None:
     """Takes the steps that are left."""
-    settings = trainer.settings
-    device = trainer.data.reference.device
-    log = MetricsLog(out / runs.METRICS, after=trainer.steps_done)
+    settings, data = trainer.settings, trainer.data
+    device = data.reference.device
+    log, guard = MetricsLog(out / runs.METRICS, after=trainer.steps_done), Guard.begun(out / runs.WATCH, trainer)
     started = time.monotonic() - log.seconds
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []), Interruption() as interruption:
@@ -154,18 +175,35 @@ def _train(out: Path, trainer: Trainer, events: Events, progress: PhaseProgress)
                         log.append(metrics)
                     events.step(step, metrics)
                 progress("training", step, settings.steps, metrics)
-                if step % settings.checkpoint_every == 0 or last or interruption.requested:
-                    _save(out, trainer, log)
+                better = guard is not None and guard.look(step)
+                if step % settings.checkpoint_every == 0 or last or better or interruption.requested:
+                    _save(out, trainer, log, guard)
                 if interruption.requested:
                     raise KeyboardInterrupt(f"stopped after step {step}; the same command goes on from there")
     finally:
         log.close()
+        if guard is not None:
+            guard.close()
 
 
-def _save(out: Path, trainer: Trainer, log: MetricsLog) -> None:
+def _save(out: Path, trainer: Trainer, log: MetricsLog, guard: Guard | None) -> None:
     with checkpoints.storage_errors(out / runs.METRICS):
         log.sync()
-    checkpoints.save(out / runs.CHECKPOINTS, trainer.state(), keep=trainer.settings.keep_checkpoints)
+    keep, best = trainer.settings.keep_checkpoints, guard.best if guard else None
+    checkpoints.save(out / runs.CHECKPOINTS, trainer.state(), keep=keep, best=best)
+
+
+def _kept(out: Path, trainer: Trainer, base: dict[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
+    """The step that is kept, and its weights."""
+    floor = trainer.settings.recall_floor
+    if floor is None:
+        return trainer.steps_done, trainer.trained()
+    best = guarding.best(read_metrics(out / runs.WATCH), floor)
+    if best == 0:
+        return 0, base
+    if best != trainer.steps_done:
+        trainer.restore(checkpoints.at(out / runs.CHECKPOINTS, best))
+    return best, trainer.trained()
 
 
 def _silent(phase: str, done: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -173,7 +211,8 @@ def _silent(phase: str, done: int, total: int, metrics: Mapping[str, float]) -> 
 
 
 def _result(out: Path, inputs: Inputs, record: RunRecord, settings: AlignSettings, **more: Any) -> AlignResult:
-    lines = read_metrics(out / runs.METRICS) or [{}]
+    lines, looks = read_metrics(out / runs.METRICS) or [{}], read_metrics(out / runs.WATCH)
+    kept = settings.steps if record.kept is None else record.kept
     return AlignResult(
         run=out,
         encoder=record.encoder,
@@ -183,6 +222,9 @@ def _result(out: Path, inputs: Inputs, record: RunRecord, settings: AlignSetting
         pretraining=inputs.pretraining,
         missing=len(inputs.captions.missing) if inputs.captions else 0,
         steps=settings.steps,
+        kept=kept,
+        held_out=next((look for look in looks if look["step"] == kept), {}),
+        gamed=tuple(int(look["step"]) for look in looks if guarding.gamed(look)),
         seconds=lines[-1].get("seconds", 0.0),
         first=lines[0],
         last=lines[-1],

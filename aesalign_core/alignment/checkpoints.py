@@ -55,8 +55,8 @@ class _Manifest(Settings):
     versions: dict[str, str]
 
 
-def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Writes a checkpoint and removes all but the newest few.
+def save(folder: Path, checkpoint: Checkpoint, *, keep: int, best: int | None = None) -> Path:
+    """Writes a checkpoint and removes all but the newest few and the one of the best step.
 
     Raises:
         AlignmentError: It cannot be written; the earlier ones are untouched.
@@ -76,7 +76,8 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         for old in _superseded(folder, checkpoint.step, keep):
-            _discard(old)
+            if _step(old) != best:
+                _discard(old)
     return final
 
 
@@ -88,6 +89,22 @@ def newest(folder: Path) -> Checkpoint | None:
         except (OSError, ValueError, SafetensorError, ValidationError) as error:
             warn(f"{candidate} is damaged and was skipped: {describe(error)[:160]}")
     return None
+
+
+def at(folder: Path, step: int) -> Checkpoint:
+    """The checkpoint of a step.
+
+    Raises:
+        AlignmentError: It is not there, or damaged.
+    """
+    path = folder / f"{_PREFIX}{step}"
+    try:
+        return _load(path)
+    except (OSError, ValueError, SafetensorError, ValidationError) as error:
+        raise AlignmentError(
+            f"{path}, the best step of the run, cannot be used: {describe(error)[:160]}",
+            hint="train into another folder",
+        ) from None
 
 
 @contextlib.contextmanager

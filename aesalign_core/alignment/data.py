@@ -15,15 +15,35 @@ from torch import Tensor, nn
 from aesalign_core.alignment import features
 from aesalign_core.alignment.towers import Tower, embed, similarities
 from aesalign_core.captions import Matched
+from aesalign_core.errors import AlignmentError
 from aesalign_core.preferences.records import PairsResult, bands
 
 if TYPE_CHECKING:
+    from aesalign_core.alignment.held_out import HeldOut
+    from aesalign_core.alignment.inputs import Inputs
     from aesalign_core.alignment.settings import AlignSettings
     from aesalign_core.gallery import Gallery
     from aesalign_core.protocols import TrainableEncoder
 
 CHUNK = 4096
 PhaseProgress = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRows:
+    """What is held out, as rows of the towers.
+
+    Attributes:
+        texts: (h,) captions.
+        photos: (m,) photos.
+        own: (h,) each caption's photo, as its place among them.
+        rewards: (m, r) in standard deviations of the gallery: the trained reward, and another one.
+    """
+
+    texts: Tensor
+    photos: Tensor
+    own: Tensor
+    rewards: Tensor
 
 
 @dataclass
@@ -41,6 +61,8 @@ class TrainingData:
         readable: Per row of `image`, whether it may be used.
         caption_texts: (c,) rows of `text`.
         caption_photos: (c,) rows of `image`.
+        half: Whether heads compute in bfloat16.
+        watched: What is held out, if anything is.
     """
 
     text: Tower
@@ -53,6 +75,8 @@ class TrainingData:
     readable: Tensor
     caption_texts: Tensor
     caption_photos: Tensor
+    half: bool = False
+    watched: WatchedRows | None = None
 
     @functools.cached_property
     def usable(self) -> Tensor:
@@ -69,20 +93,13 @@ class TrainingData:
         self.text.head, self.image.head = heads.get("text"), heads.get("image")
 
 
-def prepare(
-    pairs: PairsResult,
-    gallery: Gallery,
-    encoder: TrainableEncoder,
-    captions: Matched | None,
-    settings: AlignSettings,
-    folder: Path,
-    progress: PhaseProgress,
-) -> TrainingData:
+def prepare(inputs: Inputs, settings: AlignSettings, folder: Path, progress: PhaseProgress) -> TrainingData:
     """Computes, or reads from the run's cache, all features, and the reference similarities once."""
+    pairs, encoder, gallery, held = inputs.pairs, inputs.encoder, inputs.gallery, inputs.held_out
     device = torch.device(encoder.device)
-    captions = _used(captions, settings) if captions else Matched((), (), ())
-    texts = [grid.query for grid in pairs.grids] + list(captions.texts)
-    photos = {name: row for row, name in enumerate(_distinct(pairs, captions))}
+    captions = _used(inputs.captions, settings) if inputs.captions else Matched((), (), ())
+    texts = [grid.query for grid in pairs.grids] + list(captions.texts) + list(held.texts if held else ())
+    photos = {name: row for row, name in enumerate(_distinct(pairs, captions, held.ids if held else ()))}
     text = _text_tower(encoder, texts, settings, folder, progress)
     image, readable = _image_tower(encoder, gallery, list(photos), settings, folder, progress)
     grid_photos = _long([[photos[i] for row in grid.ids for i in row] for grid in pairs.grids]).to(device)
@@ -99,6 +116,25 @@ def prepare(
         readable=readable.to(device),
         caption_texts=_long([len(pairs.grids) + k for k in usable]).to(device),
         caption_photos=_long([photos[captions.ids[k]] for k in usable]).to(device),
+        half=settings.precision == "bf16",
+        watched=_watched(held, len(texts) - len(held.texts), photos, readable, device) if held else None,
+    )
+
+
+def _watched(
+    held: HeldOut, texts: int, photos: Mapping[str, int], readable: Tensor, device: torch.device
+) -> WatchedRows:
+    """Rows of what is held out; photos that can no longer be read are left out, with their captions."""
+    rows = [photos[name] for name in held.ids]
+    places = {k: place for place, k in enumerate(k for k, row in enumerate(rows) if readable[row])}
+    kept = [(texts + number, places[k]) for number, k in enumerate(held.own) if k in places]
+    if not kept:
+        raise AlignmentError("none of the held-out photos can be read again", hint="index the photos again")
+    return WatchedRows(
+        texts=_long([text for text, _ in kept]).to(device),
+        photos=_long([rows[k] for k in places]).to(device),
+        own=_long([place for _, place in kept]).to(device),
+        rewards=torch.from_numpy(held.rewards[list(places)]).to(device),
     )
 
 
@@ -111,9 +147,9 @@ def _used(captions: Matched, settings: AlignSettings) -> Matched:
     return Matched(tuple(captions.texts[k] for k in kept), tuple(captions.ids[k] for k in kept), captions.missing)
 
 
-def _distinct(pairs: PairsResult, captions: Matched) -> list[str]:
+def _distinct(pairs: PairsResult, captions: Matched, held: Sequence[str]) -> list[str]:
     in_grids = (name for grid in pairs.grids for row in grid.ids for name in row)
-    return list(dict.fromkeys([*in_grids, *captions.ids]))
+    return list(dict.fromkeys([*in_grids, *captions.ids, *held]))
 
 
 def _long(values: Sequence[object]) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aesalign_core import captions as captions_files
 from aesalign_core.alignment import run_folder
+from aesalign_core.alignment.held_out import HeldOut, hold_out
 from aesalign_core.alignment.runs import BaseSpaces, RunRecord
 from aesalign_core.build import Builder
 from aesalign_core.captions import Matched
@@ -34,6 +35,7 @@ class Inputs:
         encoder: The one to align.
         captions: Caption pairs for the pre-training loss; None if it is off.
         pretraining: `on`, or why it is off.
+        held_out: Captioned photos that are watched and not learnt from; None: nothing is.
         recipe: Of the run: it builds the same encoder from any folder.
     """
 
@@ -43,6 +45,7 @@ class Inputs:
     encoder: TrainableEncoder
     captions: Matched | None
     pretraining: str
+    held_out: HeldOut | None
     recipe: Recipe
 
 
@@ -62,13 +65,23 @@ def read(
         )
     encoder, recipe = _base(builder, gallery)
     gallery.check_encoder(encoder)
-    matched, pretraining = None, "off: its weight is 0"
-    if builder.recipe.align.pretraining_weight:
-        pretraining = "off: no captions were given" if captions is None else "on"
-        if captions is not None:
-            matched = captions_files.match(captions_files.read_captions(captions), gallery, photos_root=photos_root)
+    settings, digest = builder.recipe.align, of_file(pairs_path)
+    matched = held = None
+    if captions is not None and (settings.pretraining_weight or settings.recall_floor is not None):
+        matched = captions_files.match(captions_files.read_captions(captions), gallery, photos_root=photos_root)
+    if settings.recall_floor is not None:
+        if matched is None:
+            raise AlignmentError("align.recall_floor needs captions to measure recall with", hint="give --captions")
+        matched, pairs, held = hold_out(matched, pairs, gallery, settings)
+    elif settings.watch_reward is not None:
+        raise AlignmentError(
+            "align.watch_reward is watched on what is held out, and nothing is", hint="set align.recall_floor"
+        )
+    pretraining = "on" if matched else "off: no captions were given"
+    if not settings.pretraining_weight:
+        matched, pretraining = None, "off: its weight is 0"
     recipe = recipe.model_copy(update={"pairs": pairs.header.settings})
-    return Inputs(pairs, of_file(pairs_path), gallery, encoder, matched, pretraining, recipe)
+    return Inputs(pairs, digest, gallery, encoder, matched, pretraining, held, recipe)
 
 
 def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]:
@@ -91,7 +104,7 @@ def describe(inputs: Inputs, builder: Builder) -> RunRecord:
     """What a new run's `run.json` says."""
     recipe, spaces = builder.recipe, inputs.encoder.spaces
     settings = recipe.align.model_dump(mode="json", exclude=_FREE_TO_CHANGE)
-    captions = inputs.captions
+    captions, held = inputs.captions, inputs.held_out
     return RunRecord(
         encoder=inputs.encoder.name,
         base=BaseSpaces(
@@ -105,6 +118,7 @@ def describe(inputs: Inputs, builder: Builder) -> RunRecord:
             "encoder": f"{spaces.text}/{spaces.image}",
             "pairs": inputs.pairs_digest[:16],
             "captions": fingerprint(captions.texts, captions.ids) if captions else "none",
+            "held out": fingerprint(held.texts, held.ids, held.names) if held else "none",
             "objective": recipe.objective.model_dump_json(),
             **{f"align.{name}": str(value) for name, value in settings.items()},
         },

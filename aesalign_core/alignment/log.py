@@ -34,6 +34,7 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, *, after: int) -> None:
+        self.path = path
         self.lines = [line for line in read_metrics(path) if line.get("step", after + 1) <= after]
         write_text(path, "".join(_line(values) for values in self.lines))
         # Unbuffered: a line that a full disk refused must not come back when the file is closed.
@@ -61,5 +62,5 @@ class MetricsLog:
 
 
 def _line(values: Metrics) -> str:
-    whole = {name: int(value) if name in ("step", "pairs") else value for name, value in values.items()}
+    whole = {name: int(value) if name in ("step", "pairs", "depth") else value for name, value in values.items()}
     return json.dumps(whole, allow_nan=False) + "\n"

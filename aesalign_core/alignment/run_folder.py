@@ -92,8 +92,8 @@ def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str
             yield f"{name} is {new.get(name, 'not set')}, was {old.get(name, 'not set')}"
 
 
-def finish(folder: Path, record: RunRecord, heads: dict[str, Tensor]) -> RunRecord:
-    """Writes the aligned weights, then says that they are there."""
+def finish(folder: Path, record: RunRecord, heads: dict[str, Tensor], kept: int) -> RunRecord:
+    """Writes the aligned weights, of the step that is kept, then says that they are there."""
     from safetensors.torch import save
 
     from aesalign_core.files import replacing
@@ -102,7 +102,7 @@ def finish(folder: Path, record: RunRecord, heads: dict[str, Tensor]) -> RunReco
     about = {"format": record.format, "base": record.base.model_dump()}
     with replacing(folder / runs.WEIGHTS) as temporary:
         temporary.write_bytes(save(heads, metadata={"aesalign": json.dumps(about, sort_keys=True)}))
-    done = record.model_copy(update={"finished": True, "weights": of_file(folder / runs.WEIGHTS)})
+    done = record.model_copy(update={"finished": True, "weights": of_file(folder / runs.WEIGHTS), "kept": kept})
     _write(folder, done)
     return done
 

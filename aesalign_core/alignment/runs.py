@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     _Head = dict[str, torch.Tensor]
 
 RECORD, RECIPE, WEIGHTS = "run.json", "recipe.toml", "aligned.safetensors"
-METRICS, PLOT, CHECKPOINTS, FEATURES = "metrics.jsonl", "loss.png", "checkpoints", "features"
+METRICS, WATCH, PLOT = "metrics.jsonl", "watch.jsonl", "loss.png"
+CHECKPOINTS, FEATURES = "checkpoints", "features"
 _MAX_RECORD = 1_000_000
 
 
@@ -55,6 +56,7 @@ class RunRecord(Settings):
         versions: Of the libraries at the start.
         finished: Whether the weights are there.
         weights: sha256 of the weights, once finished.
+        kept: The step that the weights are of; 0: the base's own, as no step was better.
     """
 
     format: Literal["aesalign run 1"] = "aesalign run 1"
@@ -65,6 +67,7 @@ class RunRecord(Settings):
     versions: dict[str, str]
     finished: bool = False
     weights: str | None = None
+    kept: int | None = Field(None, ge=0)
 
 
 @dataclass(frozen=True)

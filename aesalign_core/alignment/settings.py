@@ -34,9 +34,15 @@ class AlignSettings(Settings):
             losses still see the whole batch; None: all of a step.
         precision: That the heads compute in; weights, losses and optimiser stay float32.
         gradient_checkpointing: Compute what lies inside a head again for the gradient rather than keep it.
-        seed: Of the batch order.
+        recall_floor: Share of the base's recall on held-out captions that the step to be kept must have; of those
+            steps the one that gained most reward is kept. None: nothing is held out, and the last step is kept.
+        held_out: Share of the captioned photos that are held out for it, with their captions.
+        watch_reward: A reward of the gallery that is not trained on: a step where it falls while the trained one
+            rises is told and not kept.
+        watch_every: Steps between looks at what is held out.
+        seed: Of the batch order, of what is held out and of adapters.
         checkpoint_every: Steps between checkpoints.
-        keep_checkpoints: How many of the newest are kept.
+        keep_checkpoints: How many of the newest are kept; the best one always is.
         log_every: Steps between lines of `metrics.jsonl`.
     """
 
@@ -56,6 +62,10 @@ class AlignSettings(Settings):
     micro_batch: int | None = Field(None, ge=1, le=1_000_000)
     precision: Literal["fp32", "bf16"] = "fp32"
     gradient_checkpointing: bool = False
+    recall_floor: float | None = Field(None, ge=0, le=2)
+    held_out: float = Field(0.1, gt=0, lt=1)
+    watch_reward: str | None = None
+    watch_every: int = Field(50, ge=1)
     seed: int = Field(0, ge=0, lt=2**62)
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)

@@ -27,6 +27,14 @@ def command(
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What the CSV's files are below.")] = None,
     tune: Annotated[str | None, typer.Option("--tune", help="text, image or both.")] = None,
     objective: Annotated[str | None, typer.Option("--objective", help="Objective component.")] = None,
+    recall_floor: Annotated[
+        float | None,
+        typer.Option("--recall-floor", help="Keep the best step with this share of the held-out recall, e.g. 0.97."),
+    ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option("--watch", help="A reward of the gallery, not trained on, that tells when the other is gamed."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the newest checkpoint.")] = True,
     encoder: Encoder = None,
     recipe: Recipe = None,
@@ -38,13 +46,20 @@ def command(
     """Fine-tune an encoder on preference grids.
 
     Killed or interrupted, the same command goes on from the newest checkpoint, with the same batches. --tune text
-    leaves every gallery valid.
+    leaves every gallery valid. --recall-floor holds some captioned photos out, and keeps the best step by them.
 
     Example: [bold]aesalign align -p pairs.parquet -g gallery -o run --captions captions.csv --tune text[/bold]
     """
+    from json import dumps as quote
+
     from aesalign_core.alignment.align import align
 
-    changes = [*(overrides or ()), *([f'align.tune="{tune}"'] if tune else [])]
+    changes = [
+        *(overrides or ()),
+        *([f'align.tune="{tune}"'] if tune else []),
+        *([f"align.recall_floor={recall_floor}"] if recall_floor is not None else []),
+        *([f"align.watch_reward={quote(watch)}"] if watch is not None else []),
+    ]
     build = compose.builder(recipe=recipe, overrides=changes, device=device, encoder=encoder, objective=objective)
     with console.phases() as progress:
         result = align(
@@ -72,7 +87,24 @@ def _show(result: AlignResult) -> None:
     ]
     rows = [[name, f"{result.first[name]:.4f}", f"{result.last[name]:.4f}"] for name in names]
     console.table("", ["", "first step", f"step {result.steps}"], rows, numbers=[1, 2])
+    if result.held_out:
+        _show_held_out(result)
     if result.tuned == ("text",):
         console.note(f"the gallery stays as it is: aesalign search QUERY -g GALLERY --encoder {result.run}")
     else:
         console.note(f"the image space is new: aesalign index PHOTOS -g NEW_GALLERY --encoder {result.run}")
+
+
+def _show_held_out(result: AlignResult) -> None:
+    seen = result.held_out
+    console.out().print(
+        f"step {result.kept} of {result.steps} was kept; on what was held out:"
+        f" R@{seen['depth']:.0f} {seen['recall']:.3f}, {seen['recall_kept']:.1%} of the base's",
+        markup=False,
+    )
+    rows = [
+        [label, f"{seen[f'{name}_gain']:+.3f}", f"[{seen[f'{name}_low']:+.3f}, {seen[f'{name}_high']:+.3f}]"]
+        for name, label in (("reward", "the trained reward"), ("other", "the watched reward"))
+        if f"{name}_gain" in seen
+    ]
+    console.table("", ["held out, σ of the gallery", "gain", "95 %"], rows, numbers=[1])

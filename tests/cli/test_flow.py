@@ -90,6 +90,32 @@ def test_pairs_align_search_and_evaluate(
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 13))
 
 
+def test_a_floor_on_recall_keeps_the_best_step(
+    aesalign: Aesalign, gallery: Path, small_photos: Path, tmp_path: Path
+) -> None:
+    names = sorted(p.name for p in small_photos.iterdir())
+    rows = [f"{name},{name} as a photo" for name in names]
+    (tmp_path / "all.csv").write_text("file,caption\n" + "\n".join(rows) + "\n")
+    (tmp_path / "asked.txt").write_text("a cat\na rocket\na flower\n")
+    assert aesalign("pairs", "-g", gallery, "--queries", "asked.txt", "-o", "pairs.parquet", *GRIDS).code == 0
+    train = ("align", "-p", "pairs.parquet", "-g", gallery, "--captions", "all.csv", "--recall-floor", "0.5", "--set",
+             "align.steps=12", "--set", "align.watch_every=4", "--set", "align.learning_rate=1e-3")  # fmt: skip
+    done = aesalign(*train, "-o", "run", "--set", "align.held_out=0.85", "--json")
+    assert done.code == 0, done.err
+    looks = [json.loads(line) for line in (tmp_path / "run" / "watch.jsonl").read_text().splitlines()]
+    assert [look["step"] for look in looks] == [4, 8, 12]
+    assert done.json["kept"] in (0, 4, 8, 12)
+    assert done.json["held_out"] == next((k for k in looks if k["step"] == done.json["kept"]), {})
+    shown = aesalign(*train, "-o", "run", "--set", "align.held_out=0.85")
+    assert (f"step {done.json['kept']} of 12 was kept" in shown.out) == (done.json["kept"] > 0)
+    few = aesalign(*train, "-o", "other")
+    assert (few.code, len(few.err.strip().splitlines())) == (1, 1)
+    assert "too few to watch" in few.err
+    unknown = aesalign(*train, "-o", "other", "--set", "align.held_out=0.85", "--watch", "pretty")
+    assert unknown.code == 1
+    assert "no reward 'pretty'" in unknown.err
+
+
 def test_image_tuning_makes_another_space_that_the_old_gallery_refuses(
     aesalign: Aesalign, gallery: Path, queries: Path, small_photos: Path
 ) -> None:

@@ -194,6 +194,16 @@ class ContrastReward(BrightnessReward):
         raise SpaceMismatchError("contrast reads pictures only")
 
 
+class DimnessReward(BrightnessReward):
+    """Prefers what brightness does not."""
+
+    name = "dimness"
+    fingerprint = fingerprint("dimness", 1)
+
+    def score_vectors(self, vectors: Vectors) -> Scores:
+        return -super().score_vectors(vectors)
+
+
 class RednessReward:
     """Prefers red pictures; reads embeddings of the encoder's own image space."""
 
@@ -243,6 +253,7 @@ def aesalign_rewards() -> list[Component]:
     return [
         Component("brightness", "colours:BrightnessReward"),
         Component("contrast", "colours:ContrastReward"),
+        Component("dimness", "colours:DimnessReward"),
         Component("redness", "colours:RednessReward"),
         Component("blend", "colours:BlendReward"),
     ]
