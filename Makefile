@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PHOTOS ?= ../shared/photos
 
-.PHONY: install test test-fast lint format check demo bench bench-alignment train clean
+.PHONY: install test test-fast lint format check demo bench bench-training bench-alignment train clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +35,9 @@ demo: install
 
 bench: install ## index throughput and memory, each against its baseline in the same run
 	$(BIN)/python -m benchmarks.indexing --photos $(PHOTOS)/images
+
+bench-training: install ## a training step against the plain way to write one
+	$(BIN)/python -m benchmarks.training --photos $(PHOTOS)
 
 bench-alignment: install ## the aligned encoder against every trick that needs no training; about 40 minutes
 	$(BIN)/python -m benchmarks.alignment --photos $(PHOTOS) --out runs/bench-alignment

@@ -43,6 +43,9 @@ class Embedded:
         tower: Whose.
         rows: What is read, as rows of the tower, in any number of tensors of any shape.
         passes: How.
+
+    Attributes:
+        rows: What goes through the head, each row once; as given if the tower is not trained.
     """
 
     def __init__(self, tower: Tower, rows: Sequence[Tensor], passes: Passes) -> None:
@@ -50,10 +53,10 @@ class Embedded:
         flat = torch.cat([r.flatten() for r in rows])
         self._leaf: Tensor | None = None
         if tower.head is None:
-            self._places, self._embeddings = flat, tower.reference
+            self.rows, self._places, self._embeddings = flat, flat, tower.reference
         else:
-            distinct, self._places = torch.unique(flat, return_inverse=True)
-            self._parts = torch.split(distinct, passes.micro_batch or len(distinct))
+            self.rows, self._places = torch.unique(flat, return_inverse=True)
+            self._parts = torch.split(self.rows, passes.micro_batch or len(self.rows))
             self._embeddings = self._embed_all()
         self._ends = torch.tensor([r.numel() for r in rows]).cumsum(0).tolist()
 
@@ -96,6 +99,10 @@ class Step:
         captions: (p,) caption pairs; none: no pre-training loss.
         candidates: (m,) places among the photos that can be read; none: no ranking to compare.
         passes: How items go through the heads.
+
+    Attributes:
+        text: Embeddings of queries, then captions.
+        image: Embeddings of grids, then captioned photos, then candidates.
     """
 
     def __init__(
@@ -114,8 +121,8 @@ class Step:
         self._captioned = data.caption_photos[pairs]
         self._candidates = none if candidates is None else data.usable[self._on_device(candidates)]
         given = passes or Passes()
-        self._text = Embedded(data.text, [self._queries, data.caption_texts[pairs]], given)
-        self._image = Embedded(data.image, [self._photos, self._captioned, self._candidates], given)
+        self.text = Embedded(data.text, [self._queries, data.caption_texts[pairs]], given)
+        self.image = Embedded(data.image, [self._photos, self._captioned, self._candidates], given)
 
     def _on_device(self, indices: Indices) -> Tensor:
         return torch.from_numpy(indices).to(self._data.reference.device)
@@ -124,7 +131,7 @@ class Step:
         """The grids of the b queries."""
         data = self._data
         return PreferenceBatch(
-            policy=similarities(self._text.of(0), self._image.of(0), data.temperature),
+            policy=similarities(self.text.of(0), self.image.of(0), data.temperature),
             reference=data.reference[self._queries],
             rewards=data.rewards[self._queries],
             bands=data.bands.expand_as(self._photos),
@@ -133,16 +140,16 @@ class Step:
 
     def captions(self) -> tuple[Tensor, Tensor, Tensor]:
         """(p, d) text and (p, d) image embeddings of the caption pairs, and (p,) which photo each shows."""
-        return self._text.of(1), self._image.of(1), self._captioned
+        return self.text.of(1), self.image.of(1), self._captioned
 
     def rankings(self) -> tuple[Tensor, Tensor]:
         """Similarities of the queries with the candidates, ÷ τ, of policy and frozen model: (b, m) each."""
         data = self._data
-        policy = self._text.of(0) @ self._image.of(2).T
+        policy = self.text.of(0) @ self.image.of(2).T
         reference = data.text.reference[self._queries] @ data.image.reference[self._candidates].T
         return policy / data.temperature, reference / data.temperature
 
     def backward(self) -> None:
         """What is left of the backward pass after the loss's own; nothing if all went through at once."""
-        for embedded in (self._text, self._image):
+        for embedded in (self.text, self.image):
             embedded.backward()

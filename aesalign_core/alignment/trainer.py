@@ -81,13 +81,11 @@ class Trainer:
         rate = settings.learning_rate * ramp(number, settings.steps, settings.warmup, settings.schedule)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        captions = self._captions.at(number) if self._captions else None
-        candidates = self._candidates.at(number) if self._candidates else None
-        step = Step(self.data, self._grids.at(number), captions, candidates, self._passes)
+        step = self.step_at(number)
         output = self.objective(step.grids())
         off = torch.zeros((), device=self.data.reference.device)
-        pretraining = off if captions is None else contrastive_loss(*step.captions(), self.data.temperature)
-        kl = off if candidates is None else ranking_kl(*step.rankings())
+        pretraining = contrastive_loss(*step.captions(), self.data.temperature) if self._captions else off
+        kl = ranking_kl(*step.rankings()) if self._candidates else off
         loss = output.loss + settings.pretraining_weight * pretraining + settings.kl_weight * kl
         norm = self._backward(loss, step)
         measured = [loss, output.loss, pretraining, kl, output.accuracy, output.margin, output.pairs, norm]
@@ -103,6 +101,12 @@ class Trainer:
         self._optimizer.step()
         self.steps_done += 1
         return {"step": self.steps_done, **metrics, "lr": rate}
+
+    def step_at(self, number: int) -> Step:
+        """What the step of a number, counting from 0, reads, embedded with the weights as they are now."""
+        captions = self._captions.at(number) if self._captions else None
+        candidates = self._candidates.at(number) if self._candidates else None
+        return Step(self.data, self._grids.at(number), captions, candidates, self._passes)
 
     def _backward(self, loss: Tensor, step: Step) -> Tensor:
         if not loss.requires_grad:

@@ -1,0 +1,247 @@
+"""`make bench-training`: our training step against the plain way, on real photographs, in one run.
+
+- pairs a second against embedding, for each pair, its query and both photos with policy and reference (goal: 20);
+  loss and gradients are checked to be equal in the same run;
+- steps a second of text-only tuning against both towers;
+- steps a second with the frozen part of the image tower computed once, against computing it in every step;
+- the share of a step that is spent outside the heads and the optimiser (goal: at most 5 %);
+- peak memory of fresh processes that align on a gallery, and on one with 20 times as many photographs (goal: flat).
+
+The ways are timed by turns, several times, and the spread is printed with the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from aesalign_core import Gallery, align
+from aesalign_core.alignment.batches import Batches
+from aesalign_core.alignment.data import TrainingData
+from aesalign_core.alignment.settings import AlignSettings
+from aesalign_core.alignment.towers import embed
+from aesalign_core.alignment.trainer import Trainer
+from aesalign_core.images.decoding import decode
+from benchmarks.training.by_pairs import ByPairs
+from benchmarks.training.world import World, builder, encoder_of, enlarge, make
+
+GRIDS, FEW = 64, 4
+"""Grids per step; per step that decodes nothing but runs the whole image tower."""
+GOALS = {"pairs": 20.0, "outside": 0.05, "memory": 1.1}
+TIMES = 20
+"""How much larger the larger gallery is."""
+
+
+def _trainer(data: TrainingData, grids: int = GRIDS, **settings: Any) -> Trainer:
+    given = AlignSettings(batch_size=grids, steps=1_000_000, schedule="constant", warmup=0.0, **settings)
+    return Trainer(data, builder(given).objective(), given)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def by_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way, once per round, after a first time that does not count."""
+    for way in ways.values():
+        way()
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        names = list(ways)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            found[name].append(_seconds(ways[name]))
+    return found
+
+
+def _ratio(slow: Sequence[float], fast: Sequence[float]) -> dict[str, float]:
+    """How many times as long the one takes: median, least and most of the rounds."""
+    rounds = [a / b for a, b in zip(slow, fast, strict=True)]
+    return {"median": statistics.median(rounds), "least": min(rounds), "most": max(rounds)}
+
+
+def against_pairs(data: TrainingData, rounds: int) -> dict[str, Any]:
+    """Our step against the plain one, both with the same optimiser's step; losses and gradients side by side."""
+    reference = {name: copy.deepcopy(head) for name, head in data.heads().items()}
+    ours = _trainer(data, tune="both", pretraining_weight=0.0)
+    for _ in range(5):
+        ours.advance()  # away from the reference, where every loss is log 2
+    policy = {name: copy.deepcopy(head) for name, head in ours.heads.items()}
+    plain = ByPairs(data, policy, reference)
+    batches = Batches(len(data.grid_photos), GRIDS, seed=0, stream=0)
+    loss, pairs = plain.step(batches.at(ours.steps_done))
+    theirs = nn.utils.clip_grad_norm_([w for head in policy.values() for w in head.parameters()], 1.0)
+    mine = ours.advance()
+    optimizer = torch.optim.AdamW([w for head in policy.values() for w in head.parameters()], lr=1e-4)
+
+    def by_hand() -> None:
+        optimizer.zero_grad()
+        plain.step(batches.at(0))
+        nn.utils.clip_grad_norm_([w for head in policy.values() for w in head.parameters()], 1.0)
+        optimizer.step()
+
+    found = by_turns({"ours": ours.advance, "plain": by_hand}, rounds)
+    return {
+        "pairs": pairs,
+        "loss": {"ours": mine["preference_loss"], "plain": loss},
+        "gradient": {"ours": mine["grad_norm"], "plain": float(theirs)},
+        "pairs_per_second": {name: pairs / statistics.median(values) for name, values in found.items()},
+        "ratio": _ratio(found["plain"], found["ours"]),
+        "goal": GOALS["pairs"],
+    }
+
+
+def outside(data: TrainingData, rounds: int, **settings: Any) -> dict[str, float]:
+    """The share of a step outside the heads' passes, clipping and the optimiser."""
+    trainer = _trainer(data, **settings)
+    towers = [t for t in (data.text, data.image) if t.head is not None]
+    step = trainer.step_at(0)
+    rows = [e.rows for e, t in ((step.text, data.text), (step.image, data.image)) if t.head is not None]
+    gradients = [torch.randn(len(r), t.reference.shape[1]) for r, t in zip(rows, towers, strict=True)]
+    optimizer = torch.optim.AdamW(trainer.heads.parameters(), lr=1e-9)
+
+    def model_only() -> None:
+        optimizer.zero_grad()
+        for tower, chosen, gradient in zip(towers, rows, gradients, strict=True):
+            assert tower.head is not None
+            assert tower.features is not None
+            embed(tower.head, tower.features[chosen]).backward(gradient)  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(trainer.heads.parameters(), 1.0)
+        optimizer.step()
+
+    found = by_turns({"step": trainer.advance, "model": model_only}, rounds)
+    shares = [1 - model / step for step, model in zip(found["step"], found["model"], strict=True)]
+    return {"median": statistics.median(shares), "least": min(shares), "most": max(shares), "goal": GOALS["outside"]}
+
+
+def against_whole_tower(data: TrainingData, world: World, rounds: int) -> dict[str, float]:
+    """A step on kept features against one that runs the frozen part for its photos first (pixels in memory)."""
+    build = builder()
+    encoder = encoder_of(build)
+    trainer = _trainer(data, FEW, tune="both", pretraining_weight=0.0)
+    photos = len(trainer.step_at(0).image.rows)
+    paths = Gallery.open(world.gallery, build).paths()[:photos]
+    pixels = [encoder.preprocess(decode(Path(path))) for path in paths]
+
+    def whole() -> None:
+        encoder.pixel_features(pixels)
+        trainer.advance()
+
+    found = by_turns({"kept": trainer.advance, "whole": whole}, rounds)
+    return _ratio(found["whole"], found["kept"])
+
+
+def memory(world: World, folder: Path) -> dict[str, Any]:
+    """Peak memory of an alignment by number of photographs in the gallery."""
+    peaks: dict[str, float] = {}
+    small = len(Gallery.open(world.gallery, builder()))
+    large = folder / "large"
+    shutil.copytree(world.gallery, large)
+    enlarge(large, (TIMES - 1) * small)
+    for gallery in (world.gallery, large):
+        count = len(Gallery.open(gallery, builder()))
+        own = [sys.executable, "-m", "benchmarks.training", "--measure", str(gallery), str(world.pairs)]
+        done = subprocess.run(
+            [*own, str(world.captions), "--photos", "-"], capture_output=True, text=True, check=False, timeout=3600
+        )
+        if done.returncode:
+            raise SystemExit(f"measuring memory failed: {done.stderr.strip().splitlines()[-1:]}")
+        peaks[str(count)] = float(done.stdout.splitlines()[-1])
+    return {"peak_mb": peaks, "ratio": max(peaks.values()) / min(peaks.values()), "goal": GOALS["memory"]}
+
+
+def _measure(gallery: Path, pairs: Path, captions: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        align(pairs, gallery, Path(folder, "run"), builder(AlignSettings(steps=20)), captions=captions)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    print(int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1000)
+
+
+def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Everything."""
+    world = make(given.photos, given.count, folder)
+
+    def data(tune: Literal["text", "both"]) -> TrainingData:
+        return world.data(AlignSettings(tune=tune), folder / f"features-{tune}")
+
+    steps = by_turns(
+        {"both": _trainer(data("both"), tune="both").advance, "text": _trainer(data("text"), tune="text").advance},
+        given.rounds,
+    )
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "rounds": given.rounds,
+        "photographs": given.count,
+        "against_pairs": against_pairs(data("both"), given.rounds),
+        "text_against_both": _ratio(steps["both"], steps["text"]),
+        "kept_against_whole": against_whole_tower(data("both"), world, max(3, given.rounds // 3)),
+        "outside": {
+            "both towers": outside(data("both"), given.rounds, tune="both"),
+            "text tower": outside(data("text"), given.rounds, tune="text"),
+        },
+        "memory": memory(world, folder),
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    def told(value: dict[str, float], percent: bool = False) -> str:
+        form = "{:.1%}" if percent else "{:.2f}"
+        middle, low, high = (form.format(value[name]) for name in ("median", "least", "most"))
+        return f"{middle} ({low} to {high})"
+
+    pairs = report["against_pairs"]
+    speeds = pairs["pairs_per_second"]
+    print(f"{report['cores']} cores, {report['photographs']} photographs, {report['rounds']} rounds")
+    print(f"  {pairs['pairs']:,} pairs a step: {speeds['ours']:,.0f} pairs/s, plain way {speeds['plain']:,.0f}")
+    print(f"  times as many pairs a second   {told(pairs['ratio'])}; goal {pairs['goal']:g}")
+    print(f"  loss {pairs['loss']['ours']:.6f} and {pairs['loss']['plain']:.6f}, gradient's length"
+          f" {pairs['gradient']['ours']:.6f} and {pairs['gradient']['plain']:.6f}")  # fmt: skip
+    print(f"  text-only steps over both towers' {told(report['text_against_both'])}")
+    print(f"  kept features over whole tower    {told(report['kept_against_whole'])}")
+    for name, value in report["outside"].items():
+        print(f"  outside the model, {name:<14} {told(value, percent=True)}; goal {value['goal']:.0%}")
+    peaks = ", ".join(f"{int(n):,} photographs {mb:,.0f} MB" for n, mb in report["memory"]["peak_mb"].items())
+    print(f"  peak memory: {peaks}; ratio {report['memory']['ratio']:.2f}, goal {report['memory']['goal']}")
+
+
+def main() -> None:
+    """Runs the benchmark and prints its report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--photos", type=Path, required=True, help="images/, captions.csv")
+    parser.add_argument("--count", type=int, default=1_000, help="photographs")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--measure", type=Path, nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        _measure(*given.measure)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report = measure(given, Path(folder))
+    if given.json:
+        print(json.dumps(report))
+    else:
+        _show(report)
+
+
+if __name__ == "__main__":
+    main()
