@@ -14,25 +14,32 @@ from aesalign_core.errors import AlignmentError
 _ADAPTER = "default"
 
 
-def adapt(heads: nn.ModuleDict, rank: int) -> None:
-    """Puts an adapter on each linear map of the heads, in place; nothing else of them is trained.
+def adapt(tower: str, head: nn.Module, rank: int) -> nn.Module:
+    """A head with an adapter on each of its linear maps; nothing else of it is trained.
 
     Args:
-        heads: By tower.
+        tower: Whose head it is.
+        head: Changed in place; one that is a linear map itself is wrapped.
         rank: Of each adapter, at most. Its output is not scaled (peft's α is the rank).
 
     Raises:
-        AlignmentError: peft is not installed, or the heads have no linear map.
+        AlignmentError: peft is not installed, or the head has no linear map.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
-        raise AlignmentError("align.lora_rank needs the peft library", hint="pip install 'aesalign[lora]'") from None
-    maps = [name for name, module in heads.named_modules() if isinstance(module, nn.Linear)]
+        raise AlignmentError(
+            f"align.{tower}_lora_rank needs the peft library", hint="pip install 'aesalign[lora]'"
+        ) from None
+    whole = nn.ModuleDict({tower: head})
+    maps = [name for name, module in whole.named_modules() if isinstance(module, nn.Linear)]
     if not maps:
-        raise AlignmentError("the heads have no linear map to put an adapter on", hint="set align.lora_rank to 0")
-    heads.requires_grad_(False)
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=maps), heads, _ADAPTER)
+        raise AlignmentError(
+            f"the {tower} head has no linear map to put an adapter on", hint=f"set align.{tower}_lora_rank to 0"
+        )
+    whole.requires_grad_(False)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=maps), whole, _ADAPTER)
+    return whole[tower]
 
 
 def merged(heads: nn.ModuleDict) -> dict[str, Tensor]:

@@ -28,8 +28,9 @@ class AlignSettings(Settings):
         kl_weight: Of the KL divergence from the reference's ranking; 0: off.
         kl_candidates: Photos, drawn anew for each step, over which rankings are compared; all of the run's photos
             if there are fewer.
-        lora_rank: Train low-rank adapters on the heads' linear maps instead of the heads (LoRA; needs the extra
-            `lora`); 0: the heads.
+        text_lora_rank: Train low-rank adapters on the linear maps of the text head, instead of all of it (LoRA; needs
+            the extra `lora`); 0: all of it.
+        image_lora_rank: Likewise of the image head.
         micro_batch: Texts, and photos, that go through a head at once, for less memory and the same result: the
             losses still see the whole batch; None: all of a step.
         precision: That the heads compute in; weights, losses and optimiser stay float32.
@@ -58,7 +59,8 @@ class AlignSettings(Settings):
     pretraining_batch: int = Field(256, ge=2, le=1_000_000)
     kl_weight: float = Field(0.0, ge=0)
     kl_candidates: int = Field(1024, ge=2, le=1_000_000)
-    lora_rank: int = Field(0, ge=0, le=4096)
+    text_lora_rank: int = Field(0, ge=0, le=4096)
+    image_lora_rank: int = Field(0, ge=0, le=4096)
     micro_batch: int | None = Field(None, ge=1, le=1_000_000)
     precision: Literal["fp32", "bf16"] = "fp32"
     gradient_checkpointing: bool = False

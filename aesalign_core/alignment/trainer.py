@@ -58,11 +58,12 @@ class Trainer:
 
     def _heads(self) -> nn.ModuleDict:
         heads = nn.ModuleDict(self.data.heads()).requires_grad_(True)
-        if self.settings.lora_rank:
-            with torch.random.fork_rng([]):
-                torch.manual_seed(self.settings.seed)
-                lora.adapt(heads, self.settings.lora_rank)
-            self.data.replace_heads(dict(heads.items()))
+        ranks = {"text": self.settings.text_lora_rank, "image": self.settings.image_lora_rank}
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.settings.seed)
+            for tower in [name for name in heads if ranks[name]]:
+                heads[tower] = lora.adapt(tower, heads[tower], ranks[tower])
+        self.data.replace_heads(dict(heads.items()))
         return heads
 
     def advance(self) -> dict[str, float]:

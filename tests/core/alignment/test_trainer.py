@@ -100,17 +100,26 @@ def test_schedules() -> None:
 
 
 def test_adapters_change_heads_by_little_rank_and_are_added_in(world: World, tmp_path: Path) -> None:
-    lines, weights = trained(world, tmp_path / "run", lora_rank=2)
+    lines, weights = trained(world, tmp_path / "run", text_lora_rank=1, image_lora_rank=2)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.1
     base = colours.builder().encoder()
     assert isinstance(base, colours.ColourEncoder)
-    for name, head in (("text.weight", base.text_head()), ("image.weight", base.image_head())):
-        change = weights[name] - head.state_dict()["weight"]
-        singular = torch.linalg.svdvals(change)
-        assert singular[1] > 1e-3
-        assert singular[2] < 1e-5
+    for name, head, rank in (("text.weight", base.text_head(), 1), ("image.weight", base.image_head(), 2)):
+        singular = torch.linalg.svdvals(weights[name] - head.state_dict()["weight"])
+        assert singular[rank - 1] > 1e-3
+        assert singular[rank] < 1e-5
     aligned = colours.builder().encoder(str(tmp_path / "run"))
     assert aligned.spaces.image != base.spaces.image
+
+
+def test_one_tower_may_have_adapters_and_the_other_none(world: World, tmp_path: Path) -> None:
+    _, weights = trained(world, tmp_path / "run", image_lora_rank=1)
+    base = colours.builder().encoder()
+    assert isinstance(base, colours.ColourEncoder)
+    text = torch.linalg.svdvals(weights["text.weight"] - base.text_head().state_dict()["weight"])
+    image = torch.linalg.svdvals(weights["image.weight"] - base.image_head().state_dict()["weight"])
+    assert text[2] > 1e-3
+    assert image[1] < 1e-5
 
 
 def test_a_run_with_adapters_resumes_with_the_same_bits(world: World, tmp_path: Path) -> None:
@@ -118,7 +127,7 @@ def test_a_run_with_adapters_resumes_with_the_same_bits(world: World, tmp_path: 
         if phase == "training" and done == 25:
             raise RuntimeError("stopped")
 
-    settings = {"lora_rank": 2, "tune": "text"}
+    settings = {"text_lora_rank": 2, "tune": "text"}
     lines, weights = trained(world, tmp_path / "whole", **settings)
     with pytest.raises(RuntimeError, match="stopped"):
         world.align(tmp_path / "run", progress=stop, **{**EVERYTHING, **settings})
@@ -132,5 +141,5 @@ def test_adapters_without_peft_are_one_clear_error(
 ) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(AlignmentError, match="needs the peft library") as raised:
-        trained(world, tmp_path / "run", lora_rank=2)
+        trained(world, tmp_path / "run", text_lora_rank=2)
     assert "aesalign[lora]" in (raised.value.hint or "")
