@@ -102,5 +102,10 @@ def aesalign_training_step(run: str, step: int, metrics: Mapping[str, float]) ->
 
 
 @hookspec
+def aesalign_training_watched(run: str, step: int, metrics: Mapping[str, float]) -> None:
+    """What is held out was looked at: the very numbers of a line in `watch.jsonl`."""
+
+
+@hookspec
 def aesalign_training_finished(run: str, step: int) -> None:
     """A training run has written its aligned weights."""

@@ -175,7 +175,9 @@ def _train(out: Path, trainer: Trainer, events: Events, progress: PhaseProgress)
                         log.append(metrics)
                     events.step(step, metrics)
                 progress("training", step, settings.steps, metrics)
-                better = guard is not None and guard.look(step)
+                if guard is not None and (look := guard.look(step)):
+                    events.watched(step, look)
+                better = guard is not None and guard.best == step
                 if step % settings.checkpoint_every == 0 or last or better or interruption.requested:
                     _save(out, trainer, log, guard)
                 if interruption.requested:

@@ -35,6 +35,10 @@ class Events:
         """A step was logged."""
         self._tell("aesalign_training_step", step=step, metrics=dict(metrics))
 
+    def watched(self, step: int, metrics: Mapping[str, float]) -> None:
+        """What is held out was looked at."""
+        self._tell("aesalign_training_watched", step=step, metrics=dict(metrics))
+
     def finished(self, step: int) -> None:
         """The aligned weights are written."""
         self._tell("aesalign_training_finished", step=step)

@@ -131,18 +131,18 @@ class Guard:
         """The best step so far; 0 if none is better than the base."""
         return best(self._log.lines, self._settings.recall_floor or 0.0)
 
-    def look(self, step: int) -> bool:
-        """Measures, if it is time to, and says whether this step is the best so far.
+    def look(self, step: int) -> Metrics | None:
+        """Measures and writes it down, if it is time to.
 
         Raises:
             AlignmentError: The measurement cannot be written.
         """
         if step % self._settings.watch_every and step != self._settings.steps:
-            return False
+            return None
         with checkpoints.storage_errors(self._log.path):
             self._log.append(self._watch.measure(step))
             self._log.sync()
-        return self.best == step
+        return self._log.lines[-1]
 
     def close(self) -> None:
         """Closes the log."""

@@ -29,14 +29,20 @@ TUNED = AlignSettings(
     tune="text", steps=600, batch_size=256, learning_rate=2e-4, pretraining_weight=3.0, pretraining_batch=512,
     checkpoint_every=600, log_every=50,
 )  # fmt: skip
-DISTILLED = Use(use="reward_distillation", target=1.0)
+LOOSE = TUNED.model_copy(
+    update={"steps": 300, "learning_rate": 1e-4, "pretraining_weight": 0.1, "pretraining_batch": 256}
+)
+"""As the design had it."""
+LOW_RANK = TUNED.model_copy(update={"tune": "both", "batch_size": 32, "image_lora_rank": 4})
+"""All of the text head and little of the image head, which else learns its photographs by heart."""
+DISTILLED, RANKED = Use(use="reward_distillation", target=1.0), Use(use="ranked_dpo")
 TRAINED = {
-    "text: ranked_dpo, defaults": Method(Use(use="ranked_dpo"), AlignSettings(checkpoint_every=300), GRIDS),
+    "text: ranked_dpo, w_pt 0.1": Method(RANKED, LOOSE, GRIDS),
+    "text: ranked_dpo, w_pt 1": Method(RANKED, TUNED.model_copy(update={"pretraining_weight": 1.0}), GRIDS),
     "text: reward_distillation": Method(DISTILLED, TUNED, GRIDS),
+    "text: reward_distillation, k_list": Method(DISTILLED, TUNED, GRIDS.model_copy(update={"strategy": "k_list"})),
     "text: shuffled rewards": Method(DISTILLED, TUNED, GRIDS.model_copy(update={"reward": SHUFFLED})),
-    "both: reward_distillation": Method(
-        DISTILLED, TUNED.model_copy(update={"tune": "both", "batch_size": 64}), GRIDS
-    ),
+    "both: reward_distillation": Method(DISTILLED, LOW_RANK, GRIDS),
 }
 """Chosen on other halves (seed 0) than those reported; docs/experiments.md tells what else was tried."""
 
