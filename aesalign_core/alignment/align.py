@@ -89,6 +89,7 @@ def align(
     *,
     captions: Path | None = None,
     photos_root: Path | None = None,
+    features: Path | None = None,
     progress: PhaseProgress | None = None,
     resume: bool = True,
 ) -> AlignResult:
@@ -104,6 +105,8 @@ def align(
         builder: Of the encoder, the objective and the settings. A recipe that names no encoder means the gallery's.
         captions: A CSV file of file,caption for the pre-training loss.
         photos_root: The folder that its files are relative to; without it they are matched by name.
+        features: A folder for what the frozen parts of the towers make of texts and photos, which runs on the same
+            gallery can share; None: the RUN's own.
         progress: Called with phase (`texts`, `photos`, `training`), done, total, and while training the metrics.
         resume: False refuses a folder that holds a run.
 
@@ -121,7 +124,7 @@ def align(
             return _result(out, inputs, record, settings, already_finished=True)
         if settings.pretraining_weight and not inputs.captions:
             builder.warn(f"the pre-training loss is {inputs.pretraining}; retrieval accuracy may fall unnoticed")
-        data = training_data.prepare(inputs, settings, out / runs.FEATURES, progress or _silent)
+        data = training_data.prepare(inputs, settings, features or out / runs.FEATURES, progress or _silent)
         trainer = Trainer(data, objective, settings)
         base = trainer.trained()
         resumed_from = _resume(out, trainer)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from aesalign_core.alignment import features
+from aesalign_core.alignment.matrix_files import Matrix
 from aesalign_core.alignment.towers import Tower, embed, similarities
 from aesalign_core.captions import Matched
 from aesalign_core.errors import AlignmentError
@@ -149,7 +150,8 @@ def _used(captions: Matched, settings: AlignSettings) -> Matched:
 
 def _distinct(pairs: PairsResult, captions: Matched, held: Sequence[str]) -> list[str]:
     in_grids = (name for grid in pairs.grids for row in grid.ids for name in row)
-    return list(dict.fromkeys([*in_grids, *captions.ids, *held]))
+    # In an order that other grids of the same photos share, so that their features are the same file.
+    return sorted({*in_grids, *captions.ids, *held})
 
 
 def _long(values: Sequence[object]) -> Tensor:
@@ -159,8 +161,7 @@ def _long(values: Sequence[object]) -> Tensor:
 def _text_tower(
     encoder: TrainableEncoder, texts: Sequence[str], settings: AlignSettings, folder: Path, progress: PhaseProgress
 ) -> Tower:
-    found = features.of_texts(encoder, texts, folder, lambda done, total: progress("texts", done, total, {}))
-    read = torch.from_numpy(found).to(encoder.device)
+    read = features.of_texts(encoder, texts, folder, lambda done, total: progress("texts", done, total, {}))
     reference = _embed_all(encoder.text_head(), read, settings)
     return Tower(reference) if settings.tune == "image" else Tower(reference, read, encoder.text_head())
 
@@ -177,19 +178,17 @@ def _image_tower(
         progress("photos", done, total, {})
 
     if settings.tune == "text":
-        vectors = features.of_gallery(gallery, ids, folder, report)
-        return Tower(torch.from_numpy(vectors).to(encoder.device)), torch.ones(len(ids), dtype=torch.bool)
-    found, readable = features.of_photos(encoder, gallery, ids, folder, report)
-    read = torch.from_numpy(found).to(encoder.device)
-    reference = _embed_all(encoder.image_head(), read, settings)
-    return Tower(reference, read, encoder.image_head()), torch.from_numpy(readable)
+        vectors = features.of_gallery(gallery, ids, folder, report, encoder.device)
+        return Tower(torch.cat(list(vectors.parts()))), vectors.present
+    read = features.of_photos(encoder, gallery, ids, folder, report)
+    return Tower(_embed_all(encoder.image_head(), read, settings), read, encoder.image_head()), read.present
 
 
 @torch.no_grad()
-def _embed_all(head: nn.Module, read: Tensor, settings: AlignSettings) -> Tensor:
+def _embed_all(head: nn.Module, read: Matrix, settings: AlignSettings) -> Tensor:
     # In the policy's own precision, so that the policy begins at the reference.
     half = settings.precision == "bf16"
-    return torch.cat([embed(head, part, half=half) for part in torch.split(read, CHUNK)])
+    return torch.cat([embed(head, part, half=half) for part in read.parts(CHUNK)])
 
 
 @torch.no_grad()

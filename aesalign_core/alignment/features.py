@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+import torch
 
-from aesalign_core.errors import AesalignError
-from aesalign_core.files import replacing
+from aesalign_core.alignment import matrix_files
+from aesalign_core.alignment.matrix_files import Matrix
+from aesalign_core.errors import AesalignError, AlignmentError
 from aesalign_core.fingerprints import fingerprint
 from aesalign_core.images.loading import Loaded, load
 from aesalign_core.messages import describe, warn
@@ -25,115 +24,90 @@ if TYPE_CHECKING:
 BATCH = 64
 VECTORS_BATCH = 16_384
 Progress = Callable[[int, int], None]
-_Arrays = dict[str, NDArray[np.float32]]
+_Batches = Iterator[Vectors | int]
 
 
-def of_texts(encoder: TrainableEncoder, texts: Sequence[str], folder: Path, progress: Progress) -> Vectors:
+def of_texts(encoder: TrainableEncoder, texts: Sequence[str], folder: Path, progress: Progress) -> Matrix:
     """(n, f_text) features of texts under the text head."""
 
-    def compute() -> _Arrays:
-        parts = []
+    def compute() -> _Batches:
         for start in range(0, len(texts), BATCH):
-            parts.append(encoder.text_features(texts[start : start + BATCH]))
+            yield encoder.text_features(texts[start : start + BATCH])
             progress(min(start + BATCH, len(texts)), len(texts))
-        return {"features": np.concatenate(parts)}
 
     space = encoder.spaces.text_features or encoder.spaces.text
-    return _cached(folder / "texts.safetensors", fingerprint("texts", space, list(texts)), len(texts), compute)[
-        "features"
-    ]
+    path = folder / f"texts-{fingerprint('texts', space, list(texts))}.npy"
+    return _kept(path, len(texts), compute, encoder.device)
 
 
-def of_gallery(gallery: Gallery, ids: Sequence[str], folder: Path, progress: Progress) -> Vectors:
+def of_gallery(gallery: Gallery, ids: Sequence[str], folder: Path, progress: Progress, device: str) -> Matrix:
     """(n, d) embeddings of photos, from the gallery."""
 
-    def compute() -> _Arrays:
-        parts = []
+    def compute() -> _Batches:
         for start in range(0, len(ids), VECTORS_BATCH):
-            parts.append(gallery.vectors(ids[start : start + VECTORS_BATCH]))
+            yield gallery.vectors(ids[start : start + VECTORS_BATCH])
             progress(min(start + VECTORS_BATCH, len(ids)), len(ids))
-        return {"embeddings": np.concatenate(parts)}
 
-    key = fingerprint("embeddings", gallery.space, list(ids))
-    return _cached(folder / "embeddings.safetensors", key, len(ids), compute)["embeddings"]
+    path = folder / f"embeddings-{fingerprint('embeddings', gallery.space, list(ids))}.npy"
+    return _kept(path, len(ids), compute, device)
 
 
 def of_photos(
     encoder: TrainableEncoder, gallery: Gallery, ids: Sequence[str], folder: Path, progress: Progress
-) -> tuple[Vectors, NDArray[np.bool_]]:
-    """Decodes photos, once, for the image head.
+) -> Matrix:
+    """(n, f_image) features of photos under the image head; each is decoded once.
 
-    Returns:
-        (n, f_image) features and (n,) whether there are any: a photo that can no longer be read, or has changed
-        since it was indexed, has none.
+    A photo that can no longer be read, or has changed since it was indexed, is missing.
     """
 
-    def compute() -> _Arrays:
+    def compute() -> _Batches:
         return _decode(encoder, [Path(p) for p in gallery.paths(ids)], ids, progress)
 
     space = encoder.spaces.image_features or encoder.spaces.image
-    found = _cached(folder / "photos.safetensors", fingerprint("photos", space, list(ids)), len(ids), compute)
-    return found["features"], found["readable"][:, 0] > 0
+    path = folder / f"photos-{fingerprint('photos', space, list(ids))}.npy"
+    return _kept(path, len(ids), compute, encoder.device, some=True)
 
 
-def _decode(encoder: TrainableEncoder, paths: Sequence[Path], ids: Sequence[str], progress: Progress) -> _Arrays:
-    features: list[Vectors] = []
-    rows: list[int] = []
-    waiting: list[tuple[int, Pixels]] = []
-
-    def flush() -> None:
-        if waiting:
-            features.append(encoder.pixel_features([pixels for _, pixels in waiting]))
-            rows.extend(row for row, _ in waiting)
-            waiting.clear()
-
+def _decode(encoder: TrainableEncoder, paths: Sequence[Path], ids: Sequence[str], progress: Progress) -> _Batches:
+    """Batches of features, in order, and 1 for each photo without."""
+    waiting: list[Pixels] = []
+    found = 0
     for row, loaded in enumerate(load(paths, [encoder.preprocess])):
-        if isinstance(loaded, Loaded) and loaded.outputs is not None and loaded.id == ids[row]:
-            waiting.append((row, loaded.outputs[0]))
-        else:
+        same = isinstance(loaded, Loaded) and loaded.id == ids[row]
+        pixels = loaded.outputs[0] if isinstance(loaded, Loaded) and same and loaded.outputs else None
+        if pixels is not None:
+            waiting.append(pixels)
+        if waiting and (pixels is None or len(waiting) == BATCH or row + 1 == len(paths)):
+            found += len(waiting)
+            yield encoder.pixel_features(waiting)
+            waiting.clear()
+        if pixels is None:
             reason = loaded.reason if isinstance(loaded, BadFile) else "changed since it was indexed"
             warn(f"left out of the training: {paths[row]}: {reason}")
-        if len(waiting) == BATCH:
-            flush()
+            yield 1
         progress(row + 1, len(paths))
-    flush()
-    if not rows:
+    if not found:
         raise AesalignError("none of the photos can be read again", hint="tune the text tower, or index them again")
-    return _spread(np.concatenate(features), rows, len(ids))
 
 
-def _spread(features: Vectors, rows: Sequence[int], count: int) -> _Arrays:
-    whole, readable = np.zeros((count, features.shape[1]), np.float32), np.zeros((count, 1), np.float32)
-    whole[rows], readable[rows] = features, 1
-    return {"features": whole, "readable": readable}
-
-
-def _cached(path: Path, key: str, rows: int, compute: Callable[[], _Arrays]) -> _Arrays:
-    """What `path` holds, if it was made under this key and is whole; else computes and writes it."""
+def _kept(path: Path, rows: int, compute: Callable[[], _Batches], device: str, *, some: bool = False) -> Matrix:
+    """What the file holds, if it is whole; else it is computed and written first. `some`: rows may be missing."""
+    if not rows:
+        return Matrix(np.empty((0, 1), np.float32), torch.device(device))
     if path.exists():
         try:
-            return _read(path, key, rows)
-        except (SafetensorError, OSError, ValueError) as error:
+            return _read(path, rows, device, some=some)
+        except (OSError, ValueError) as error:
             warn(f"{path} is computed again: {describe(error)[:160]}")
-    arrays = {name: np.ascontiguousarray(values, dtype=np.float32) for name, values in compute().items()}
-    with replacing(path) as temporary:
-        _write(temporary, arrays, {"key": key})
-    return arrays
-
-
-def _read(path: Path, key: str, rows: int) -> _Arrays:
-    with safe_open(path, framework="numpy") as file:
-        if (file.metadata() or {}).get("key") != key:
-            raise ValueError("it was made from something else")
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    for values in arrays.values():
-        if values.ndim != 2 or len(values) != rows or values.dtype != np.float32 or not np.isfinite(values).all():
-            raise ValueError("its arrays are not what they should be")
-    return arrays
-
-
-def _write(path: Path, arrays: _Arrays, metadata: Mapping[str, str]) -> None:
+    matrix_files.write(path, rows, compute())
     try:
-        save_file(arrays, path, metadata=dict(metadata))
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+        return _read(path, rows, device, some=some)
+    except (OSError, ValueError) as error:
+        raise AlignmentError(f"the encoder's features cannot be used: {describe(error)[:160]}") from None
+
+
+def _read(path: Path, rows: int, device: str, *, some: bool) -> Matrix:
+    found = Matrix(matrix_files.read(path, rows), torch.device(device))
+    if not (some or bool(found.present.all())):
+        raise ValueError("it holds numbers that are not finite")
+    return found

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from aesalign_core.alignment.matrix_files import Matrix
+
 
 @dataclass
 class Tower:
@@ -20,7 +22,7 @@ class Tower:
     """
 
     reference: Tensor
-    features: Tensor | None = None
+    features: Matrix | None = None
     head: nn.Module | None = None
 
 

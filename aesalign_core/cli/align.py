@@ -35,6 +35,12 @@ def command(
         str | None,
         typer.Option("--watch", help="A reward of the gallery, not trained on, that tells when the other is gamed."),
     ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            "--features", help="A folder of frozen features, to share between runs; default: the RUN's own."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the newest checkpoint.")] = True,
     encoder: Encoder = None,
     recipe: Recipe = None,
@@ -64,7 +70,7 @@ def command(
     with console.phases() as progress:
         result = align(
             pairs, gallery, out, build,
-            captions=captions, photos_root=photos_root, progress=progress, resume=resume,
+            captions=captions, photos_root=photos_root, features=features, progress=progress, resume=resume,
         )  # fmt: skip
     if json:
         console.print_json(result.as_dict())

@@ -157,7 +157,7 @@ class World:
         queries = [captions[i].text for i in drawn]
         make_pairs(queries, self.trained, self.encoder, builder.rephraser(), method.pairs, out=grids)
         self.say(f"align {name}")
-        align(grids, self.trained.path, out, builder, captions=listed)
+        align(grids, self.trained.path, out, builder, captions=listed, features=self.base.folder / "features")
         return out
 
     def captions(self, chosen: Indices) -> list[Caption]:

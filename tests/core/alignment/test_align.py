@@ -299,3 +299,27 @@ def test_plugins_hear_of_the_run_and_a_broken_one_costs_one_warning(
         "aesalign: warning: plugin 'bad' failed in aesalign_training_step and hears no more of this run:"
         " RuntimeError: no"
     ]
+
+
+def test_runs_share_their_features(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    own = colours.ColourEncoder.pixel_features
+
+    def counting(self: colours.ColourEncoder, pixels: Any) -> Any:
+        counted.append(len(pixels))
+        return own(self, pixels)
+
+    monkeypatch.setattr(colours.ColourEncoder, "pixel_features", counting)
+
+    def run(name: str, rate: float) -> AlignResult:
+        builder = tiny_alignment.builder(tune="both", learning_rate=rate)
+        shared = tmp_path / "features"
+        return align(world.pairs, world.gallery, tmp_path / name, builder, captions=world.captions, features=shared)
+
+    first = run("first", 0.01)
+    assert sum(counted) == 60
+    second = run("second", 0.02)
+    assert sum(counted) == 60
+    assert not (first.run / "features").exists()
+    alone = world.align(tmp_path / "alone", tune="both", learning_rate=0.02)
+    assert (second.run / "aligned.safetensors").read_bytes() == (alone.run / "aligned.safetensors").read_bytes()

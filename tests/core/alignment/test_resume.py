@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from tiny_alignment import World
@@ -151,14 +153,40 @@ def test_a_half_written_log_line_is_cut_off(world: World, whole: Path, tmp_path:
     assert_same(tmp_path / "run", whole)
 
 
+def scribbled(path: Path) -> None:
+    path.write_bytes(b"\xff" * 100)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def with_a_nan(path: Path) -> None:
+    array = np.load(path)
+    array[1, 1] = np.nan
+    np.save(path, array)
+
+
+def with_a_row_missing(path: Path) -> None:
+    array = np.load(path)
+    array[1] = np.nan
+    np.save(path, array)
+
+
+def of_objects(path: Path) -> None:
+    np.save(path, np.array([{"run": "me"}], dtype=object), allow_pickle=True)
+
+
+@pytest.mark.parametrize("damage", [scribbled, cut, with_a_nan, with_a_row_missing, of_objects])
 def test_damaged_features_are_computed_again(
-    world: World, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    world: World, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None]
 ) -> None:
     with pytest.raises(InterruptedError):
         world.align(tmp_path / "run", progress=stop_at(12))
-    (tmp_path / "run" / "features" / "texts.safetensors").write_bytes(b"\xff" * 100)
+    (texts,) = (tmp_path / "run" / "features").glob("texts-*.npy")
+    damage(texts)
     world.align(tmp_path / "run")
-    assert "texts.safetensors is computed again" in capsys.readouterr().err
+    assert f"{texts.name} is computed again" in capsys.readouterr().err
     assert_same(tmp_path / "run", whole)
 
 

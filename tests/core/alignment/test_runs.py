@@ -151,7 +151,7 @@ def test_a_link_out_of_the_run_is_read_only_if_it_is_the_run_s_weights(run: Path
 
 def test_nothing_in_a_run_is_a_pickle(made: Path) -> None:
     kinds = {p.suffix for p in made.rglob("*") if p.is_file()} - {""}
-    assert kinds == {".json", ".jsonl", ".toml", ".safetensors", ".png"}
+    assert kinds == {".json", ".jsonl", ".toml", ".safetensors", ".npy", ".png"}
 
 
 def test_runs_that_were_aligned_from_each_other(run: Path, made: Path, tmp_path: Path) -> None:
