@@ -19,7 +19,7 @@ def adapt(tower: str, head: nn.Module, rank: int) -> nn.Module:
 
     Args:
         tower: Whose head it is.
-        head: Changed in place; one that is a linear map itself is wrapped.
+        head: Changed in place; one that is a linear map itself is wrapped. Maps inside torch's attention have none.
         rank: Of each adapter, at most. Its output is not scaled (peft's α is the rank).
 
     Raises:
@@ -33,6 +33,9 @@ def adapt(tower: str, head: nn.Module, rank: int) -> nn.Module:
         ) from None
     whole = nn.ModuleDict({tower: head})
     maps = [name for name, module in whole.named_modules() if isinstance(module, nn.Linear)]
+    # torch's attention reads its maps' weights itself and would never run an adapter on them.
+    attention = tuple(f"{n}." for n, module in whole.named_modules() if isinstance(module, nn.MultiheadAttention))
+    maps = [name for name in maps if not name.startswith(attention)]
     if not maps:
         raise AlignmentError(
             f"the {tower} head has no linear map to put an adapter on", hint=f"set align.{tower}_lora_rank to 0"

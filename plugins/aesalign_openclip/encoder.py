@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
 
 from aesalign_core.errors import ModelError
-from aesalign_core.fingerprints import fingerprint
 from aesalign_core.protocols import BuildContext
 from aesalign_core.settings import Settings
-from aesalign_core.types import Pixels, Spaces, Tower, Vectors
+from aesalign_core.types import Pixels, Tower, Vectors
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,9 @@ class OpenClipSettings(Settings):
         image_size: Side in pixels instead of the model's own; position embeddings are interpolated.
         resize: How photos are made square instead of the model's own way: cut (`shortest`), padded (`longest`) or
             squeezed (`squash`).
+        trainable_blocks: How many of a tower's last blocks belong to its head, to be trained with its projection; 0:
+            the projection alone. What goes into the first of them is kept for each photo and text, so that the
+            frozen blocks run once.
     """
 
     model: str = Field("ViT-B-32/openai", min_length=1, max_length=4096)
@@ -41,6 +44,7 @@ class OpenClipSettings(Settings):
     batch_size: int | None = Field(None, ge=1, le=65_536)
     image_size: int | None = Field(None, ge=16, le=4096)
     resize: Literal["shortest", "longest", "squash"] | None = None
+    trainable_blocks: int = Field(0, ge=0, le=1000)
 
 
 class OpenClipEncoder:
@@ -51,6 +55,9 @@ class OpenClipEncoder:
     the head H tunes that very projection: z·P·Hᵀ = z·(P·Hᵀ), all of it, at the cost of one small product.
     (A few architectures end otherwise, in an MLP or an attention pool; there the head is one more layer.)
 
+    With `trainable_blocks` the head is a copy of the tower's last blocks, norm and projection, and the features are
+    what goes into them (`tails.Tail`). Untrained, both kinds of head give the very same image space.
+
     Attributes:
         name: `open_clip:` and the model's name.
         dim: d.
@@ -59,6 +66,7 @@ class OpenClipEncoder:
         device: Where it computes.
         precision: `fp32`, `bf16` or `fp16`, as chosen.
         batch_size: Items per forward pass.
+        blocks: How many of the last blocks are trainable.
     """
 
     Settings = OpenClipSettings
@@ -66,7 +74,7 @@ class OpenClipEncoder:
     def __init__(self, settings: OpenClipSettings, context: BuildContext) -> None:
         import torch
 
-        from aesalign_openclip import identity, loading, precision, spec
+        from aesalign_openclip import heads, loading, precision, spec
 
         loaded = loading.load(spec.parse(settings.model), image_size=settings.image_size, resize=settings.resize)
         self.name = f"open_clip:{settings.model}"
@@ -75,12 +83,10 @@ class OpenClipEncoder:
         self.batch_size = settings.batch_size or (64 if self.device == "cpu" else 256)
         self.dim = int(loaded.config["embed_dim"])
         self.temperature = float(torch.exp(-loaded.model.logit_scale.float()).item())  # type: ignore[operator]
-        self._towers: dict[Tower, str] = {"image": identity.of_tower(loaded, "image")}
-        self._towers["text"] = identity.of_tower(loaded, "text")
         self._loaded, self._model = loaded, loaded.model.to(self.device)
-        eye = torch.eye(self.dim, device=self.device)
-        self._heads: dict[Tower, torch.Tensor] = {"image": eye, "text": eye}
-        self.spaces = self._spaces()
+        self.blocks = settings.trainable_blocks
+        self._heads = heads.Heads(loaded, self.dim, self.blocks, self.name, self.device)
+        self.spaces = self._heads.spaces()
 
     def preprocess(self, image: Image) -> Pixels:
         """The model's own inference transform: (3, h, w) float32."""
@@ -88,27 +94,27 @@ class OpenClipEncoder:
 
     def encode_pixels(self, pixels: Sequence[Pixels]) -> Vectors:
         """(n, d) float32, rows of unit length."""
-        return self._run(pixels, self._image_batch, head="image")
+        return self._run(pixels, lambda batch: self._embedded("image", self._stacked(batch)), self.dim)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """(n, d) float32, rows of unit length."""
-        return self._run(texts, self._text_batch, head="text")
+        return self._run(texts, lambda batch: self._embedded("text", self._tokens(batch)), self.dim)
 
     def pixel_features(self, pixels: Sequence[Pixels]) -> Vectors:
-        """The image tower's raw output: (n, d) float32."""
-        return self._run(pixels, self._image_batch)
+        """What the image head reads: (n, f) float32."""
+        return self._run(pixels, lambda batch: self._features("image", self._stacked(batch)))
 
     def text_features(self, texts: Sequence[str]) -> Vectors:
-        """The text tower's raw output: (n, d) float32."""
-        return self._run(texts, self._text_batch)
+        """What the text head reads: (n, f) float32."""
+        return self._run(texts, lambda batch: self._features("text", self._tokens(batch)))
 
-    def image_head(self) -> torch.nn.Linear:
-        """A copy of the d × d map after the image tower."""
-        return self._head("image")
+    def image_head(self) -> torch.nn.Module:
+        """A copy of the image head: a d × d map, or the last blocks."""
+        return self._heads.of("image")
 
-    def text_head(self) -> torch.nn.Linear:
-        """A copy of the d × d map after the text tower."""
-        return self._head("text")
+    def text_head(self) -> torch.nn.Module:
+        """A copy of the text head."""
+        return self._heads.of("text")
 
     def with_heads(
         self,
@@ -117,74 +123,73 @@ class OpenClipEncoder:
         image: Mapping[str, torch.Tensor] | None = None,
         text: Mapping[str, torch.Tensor] | None = None,
     ) -> OpenClipEncoder:
-        """An encoder that shares these towers and has other heads: `{"weight": (d, d)}`.
+        """An encoder that shares these towers and has heads of other weights.
 
         Raises:
             ModelError: A head of another shape, or with numbers that are not finite.
         """
         other = copy.copy(self)
-        other.name, other._heads = name, dict(self._heads)
         given: tuple[tuple[Tower, Mapping[str, torch.Tensor] | None], ...] = (("image", image), ("text", text))
-        for tower, state in given:
-            if state is not None:
-                other._heads[tower] = self._checked(tower, state)
-        other.spaces = other._spaces()
+        other._heads = self._heads.replaced({tower: state for tower, state in given if state is not None})
+        other.name, other.spaces = name, other._heads.spaces()
         return other
 
-    def _checked(self, tower: Tower, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        shapes = {key: tuple(value.shape) for key, value in state.items()}
-        if shapes != {"weight": (self.dim, self.dim)}:
-            raise ModelError(f"a {tower} head of {self.name} is {{'weight': ({self.dim}, {self.dim})}}, not {shapes}")
-        weight = state["weight"].detach().to(self.device, copy=True).float()
-        if not weight.isfinite().all():
-            raise ModelError(f"the {tower} head for {self.name} holds numbers that are not finite")
-        return weight
-
-    def _head(self, tower: Tower) -> torch.nn.Linear:
+    def _stacked(self, pixels: Sequence[Pixels]) -> torch.Tensor:
         import torch
 
-        head = torch.nn.Linear(self.dim, self.dim, bias=False, device=self.device)
-        head.load_state_dict({"weight": self._heads[tower]})
-        return head.eval()
+        return torch.from_numpy(np.stack(pixels)).to(self.device)
 
-    def _spaces(self) -> Spaces:
-        from aesalign_openclip.identity import of_weights
-
-        image, text = (
-            fingerprint(self._towers[t], of_weights({"weight": self._heads[t]})) for t in ("image", "text")
-        )
-        return Spaces(image, text, image_features=self._towers["image"], text_features=self._towers["text"])
-
-    def _image_batch(self, pixels: Sequence[Pixels]) -> torch.Tensor:
-        import torch
-
-        batch = torch.from_numpy(np.stack(pixels)).to(self.device)
-        output: torch.Tensor = self._model.encode_image(batch, normalize=False)  # type: ignore[operator]
-        return output
-
-    def _text_batch(self, texts: Sequence[str]) -> torch.Tensor:
+    def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         limit = CHARACTERS_PER_TOKEN * int(self._loaded.tokenizer.context_length)  # type: ignore[attr-defined]
         bounded = [text if len(text) <= limit else " ".join(text.split())[:limit] for text in texts]
-        tokens = self._loaded.tokenizer(bounded).to(self.device)
-        output: torch.Tensor = self._model.encode_text(tokens, normalize=False)  # type: ignore[operator]
-        return output
+        tokens: torch.Tensor = self._loaded.tokenizer(bounded).to(self.device)
+        return tokens
 
-    def _run(
-        self, items: Sequence[T], forward: Callable[[Sequence[T]], torch.Tensor], head: Tower | None = None
-    ) -> Vectors:
+    def _raw(self, tower: Tower, batch: torch.Tensor) -> torch.Tensor:
+        """A tower's output as open_clip gives it."""
+        model: Any = self._model
+        encode = model.encode_image if tower == "image" else model.encode_text
+        with self._autocast():
+            raw: torch.Tensor = encode(batch, normalize=False)
+        return raw.float()
+
+    def _features(self, tower: Tower, batch: torch.Tensor) -> torch.Tensor:
+        from aesalign_openclip import tails
+
+        if not self.blocks:
+            return self._raw(tower, batch)
+        with self._autocast():
+            return tails.features(self._model, tower, self.blocks, batch, self.name)
+
+    def _embedded(self, tower: Tower, batch: torch.Tensor) -> torch.Tensor:
         import torch
 
+        head = self._heads.changed(tower)
+        if head is None:
+            output = self._raw(tower, batch)
+        else:
+            features = self._features(tower, batch)
+            with self._autocast() if self.blocks else contextlib.nullcontext():
+                output = head(features)
+        return torch.nn.functional.normalize(output.float(), dim=-1)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         from aesalign_openclip.precision import autocast
 
-        found = np.empty((len(items), self.dim), np.float32)
+        return autocast(self.precision, self.device)
+
+    def _run(
+        self, items: Sequence[T], forward: Callable[[Sequence[T]], torch.Tensor], width: int | None = None
+    ) -> Vectors:
+        """Batch by batch; `width` says what none of them gives."""
+        import torch
+
+        parts: list[Vectors] = [np.empty((0, width), np.float32)] if width else []
         for start in range(0, len(items), self.batch_size):
             with torch.inference_mode():
-                with autocast(self.precision, self.device):
-                    output = forward(items[start : start + self.batch_size])
-                output = output.float()
-                if head is not None:
-                    output = torch.nn.functional.normalize(output @ self._heads[head].T, dim=-1)
-                found[start : start + self.batch_size] = output.cpu().numpy()
+                output = forward(items[start : start + self.batch_size])
+            parts.append(output.float().cpu().numpy())
+        found = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
         if not np.isfinite(found).all():
             raise ModelError(f"{self.name} gave numbers that are not finite in {self.precision}", hint="use fp32")
         return found
