@@ -21,9 +21,9 @@ import numpy as np
 
 from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.split import read
-from benchmarks.alignment import plot
+from benchmarks.alignment import plot, variants
 from benchmarks.alignment.fronts import DEPTH, Front, Gain, gains, joined
-from benchmarks.alignment.methods import RERANKED, TRAINED, sweep
+from benchmarks.alignment.methods import ALL, RERANKED, TRAINED, sweep
 from benchmarks.alignment.split import split
 from benchmarks.alignment.world import Base, World
 
@@ -36,12 +36,19 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, required=True, help="images/, captions.csv, laion_b32.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--methods", nargs="*", default=list(TRAINED), choices=list(TRAINED), metavar="METHOD")
+    parser.add_argument(
+        "--methods", nargs="*", choices=list(ALL), metavar="METHOD", help="default: those of the docs"
+    )
+    parser.add_argument("--sweep", nargs="*", default=[], choices=list(variants.GROUPS), metavar="GROUP",
+                        help=f"variants instead: {', '.join(variants.GROUPS)}")  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path("runs/embedded-features"), help="features are kept here")
     parser.add_argument("--out", type=Path, help="galleries and RUNs are kept here, and used again; none: nowhere")
     parser.add_argument("--plot", type=Path, default=Path("runs/alignment-fronts.png"))
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.methods is None:
+        given.methods = [name for group in given.sweep for name in variants.GROUPS[group]] or list(TRAINED)
+    return given
 
 
 def _say(where: str, text: str) -> None:

@@ -11,11 +11,10 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from aesalign_core import TrainableEncoder
-from aesalign_core.alignment.settings import AlignSettings
-from aesalign_core.preferences.settings import PairSettings
-from aesalign_core.recipe import Use
 from aesalign_core.types import Vectors
+from benchmarks.alignment import variants
 from benchmarks.alignment.fronts import Front, judged
+from benchmarks.alignment.recipes import DISTILLED, GRIDS, LOOSE, LOW_RANK, RANKED, TUNED
 from benchmarks.alignment.world import REWARD, SHUFFLED, Method, World
 
 WEIGHTS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.08, 0.1)
@@ -24,18 +23,6 @@ STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.
 RERANKED = "re-rank"
 Ranker = Callable[[float], Vectors]
 
-GRIDS = PairSettings(rows=5, columns=5, candidates=100, strategy="original", reward=REWARD)
-TUNED = AlignSettings(
-    tune="text", steps=600, batch_size=256, learning_rate=2e-4, pretraining_weight=3.0, pretraining_batch=512,
-    checkpoint_every=600, log_every=50,
-)  # fmt: skip
-LOOSE = TUNED.model_copy(
-    update={"steps": 300, "learning_rate": 1e-4, "pretraining_weight": 0.1, "pretraining_batch": 256}
-)
-"""As the design had it."""
-LOW_RANK = TUNED.model_copy(update={"tune": "both", "batch_size": 32, "image_lora_rank": 4})
-"""All of the text head and little of the image head, which else learns its photographs by heart."""
-DISTILLED, RANKED = Use(use="reward_distillation", target=1.0), Use(use="ranked_dpo")
 TRAINED = {
     "text: ranked_dpo, w_pt 0.1": Method(RANKED, LOOSE, GRIDS),
     "text: ranked_dpo, w_pt 1": Method(RANKED, TUNED.model_copy(update={"pretraining_weight": 1.0}), GRIDS),
@@ -45,6 +32,8 @@ TRAINED = {
     "both: reward_distillation": Method(DISTILLED, LOW_RANK, GRIDS),
 }
 """Chosen on other halves (seed 0) than those reported; docs/experiments.md tells what else was tried."""
+ALL = TRAINED | {name: method for group in variants.GROUPS.values() for name, method in group.items()}
+"""With what else was tried."""
 
 
 def sweep(world: World, chosen: Sequence[str]) -> dict[str, Front]:
@@ -57,11 +46,16 @@ def sweep(world: World, chosen: Sequence[str]) -> dict[str, Front]:
         "oracle: re-rank by the true score": _swept(world, WEIGHTS, lambda w: similar + w * world.truth),
     }
     for name in chosen:
-        run = world.run(name.replace(": ", "-").replace(", ", "-").replace(" ", "-"), TRAINED[name])
+        run = world.run(folder_of(name), ALL[name])
         found[name] = _swept(world, STRENGTHS, functools.partial(_at, world, run))
-        if TRAINED[name].pairs.reward == SHUFFLED:
+        if ALL[name].pairs.reward == SHUFFLED:
             found[f"{name}, then re-rank"] = _control(world, similar, _at(world, run, 1.0))
     return found
+
+
+def folder_of(name: str) -> str:
+    """The RUN folder's name of a method."""
+    return name.replace(": ", "-").replace(", ", "-").replace(" ", "-")
 
 
 def _control(world: World, similar: Vectors, tuned: Vectors) -> Front:

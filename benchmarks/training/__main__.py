@@ -21,8 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +34,7 @@ from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.alignment.towers import embed
 from aesalign_core.alignment.trainer import Trainer
 from aesalign_core.images.decoding import decode
+from benchmarks.timing import by_turns, ratio
 from benchmarks.training.by_pairs import ByPairs
 from benchmarks.training.world import World, builder, encoder_of, enlarge, make
 
@@ -49,30 +48,6 @@ TIMES = 20
 def _trainer(data: TrainingData, grids: int = GRIDS, **settings: Any) -> Trainer:
     given = AlignSettings(batch_size=grids, steps=1_000_000, schedule="constant", warmup=0.0, **settings)
     return Trainer(data, builder(given).objective(), given)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def by_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way, once per round, after a first time that does not count."""
-    for way in ways.values():
-        way()
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds):
-        names = list(ways)
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            found[name].append(_seconds(ways[name]))
-    return found
-
-
-def _ratio(slow: Sequence[float], fast: Sequence[float]) -> dict[str, float]:
-    """How many times as long the one takes: median, least and most of the rounds."""
-    rounds = [a / b for a, b in zip(slow, fast, strict=True)]
-    return {"median": statistics.median(rounds), "least": min(rounds), "most": max(rounds)}
 
 
 def against_pairs(data: TrainingData, rounds: int) -> dict[str, Any]:
@@ -101,7 +76,7 @@ def against_pairs(data: TrainingData, rounds: int) -> dict[str, Any]:
         "loss": {"ours": mine["preference_loss"], "plain": loss},
         "gradient": {"ours": mine["grad_norm"], "plain": float(theirs)},
         "pairs_per_second": {name: pairs / statistics.median(values) for name, values in found.items()},
-        "ratio": _ratio(found["plain"], found["ours"]),
+        "ratio": ratio(found["plain"], found["ours"]),
         "goal": GOALS["pairs"],
     }
 
@@ -143,7 +118,7 @@ def against_whole_tower(data: TrainingData, world: World, rounds: int) -> dict[s
         trainer.advance()
 
     found = by_turns({"kept": trainer.advance, "whole": whole}, rounds)
-    return _ratio(found["whole"], found["kept"])
+    return ratio(found["whole"], found["kept"])
 
 
 def memory(world: World, folder: Path) -> dict[str, Any]:
@@ -188,7 +163,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "rounds": given.rounds,
         "photographs": given.count,
         "against_pairs": against_pairs(data("both"), given.rounds),
-        "text_against_both": _ratio(steps["both"], steps["text"]),
+        "text_against_both": ratio(steps["both"], steps["text"]),
         "kept_against_whole": against_whole_tower(data("both"), world, max(3, given.rounds // 3)),
         "outside": {
             "both towers": outside(data("both"), given.rounds, tune="both"),
