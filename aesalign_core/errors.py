@@ -64,11 +64,11 @@ class QueryError(AesalignError):
     """A query or its options cannot be searched."""
 
 
-class RephraseError(AesalignError):
-    """A rephraser cannot run at all (a single failed query falls back instead)."""
+class LlmError(AesalignError):
+    """An LLM cannot be asked at all (a single question that fails is told with its answer instead)."""
 
 
-class BudgetError(RephraseError):
+class BudgetError(LlmError):
     """A budget of requests, tokens or money is spent."""
 
 

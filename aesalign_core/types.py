@@ -186,6 +186,7 @@ class Verdict:
         score_old: The judge's score of the first row, where it gives one.
         score_new: The judge's score of the second row, where it gives one.
         reason: The judge's words, or why it failed.
+        flipped: Whether the judge said something else when the rows changed places; None if it was not asked twice.
     """
 
     query: str
@@ -194,6 +195,11 @@ class Verdict:
     score_old: float | None = None
     score_new: float | None = None
     reason: str = ""
+    flipped: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return asdict(self)
 
 
 Row = Sequence[str]

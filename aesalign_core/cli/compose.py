@@ -26,6 +26,7 @@ def builder(
     rephraser: str | None = None,
     rewards: Sequence[str] | None = None,
     objective: str | None = None,
+    judge: str | None = None,
 ) -> Builder:
     """A builder of the recipe that the flags describe; flags override the recipe file.
 
@@ -38,7 +39,7 @@ def builder(
     values = recipes.load(recipe).model_dump(mode="json", exclude_unset=True) if recipe else {}
     if device:
         values["device"] = device
-    chosen = {"encoder": encoder, "rephraser": rephraser, "objective": objective}
+    chosen = {"encoder": encoder, "rephraser": rephraser, "objective": objective, "judge": judge}
     for key, name in chosen.items():
         if name and name != values.get(key, {}).get("use"):
             values[key] = {"use": name}

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from aesalign_core.errors import BudgetError, RephraseError
+from aesalign_core.errors import BudgetError, LlmError
 from aesalign_core.rephrasing import RejectedAnswer
 from aesalign_litellm import failures
 from aesalign_litellm.answers import A, AnswerModel, parsed, validated
 from aesalign_litellm.asking import Asker
-from aesalign_litellm.budget import Budget, Usage
+from aesalign_litellm.budget import Budget, Prices, Usage
 from aesalign_litellm.cache import AnswerCache, key_of
 from aesalign_litellm.failures import AttemptError
 from aesalign_litellm.provider import Message, Provider, quiet
@@ -75,6 +75,10 @@ class LlmClient:
         """What was spent so far; the cost is 0 unless `max_cost` is set."""
         return self._budget.spent
 
+    def prices(self) -> Prices | None:
+        """What litellm's price list says of the model; None if nothing."""
+        return self._provider().prices()
+
     def complete(
         self, requests: Sequence[Request[A]], *, progress: Progress | None = None
     ) -> list[Answer[A] | Failure]:
@@ -85,7 +89,7 @@ class LlmClient:
 
         Raises:
             BudgetError: The next request does not fit. What was answered until then is in the cache.
-            RephraseError: No request can succeed (no key, no such model, no connection).
+            LlmError: No request can succeed (no key, no such model, no connection).
         """
         keys = [self._key(r) for r in requests]
         found: dict[str, Answer[A] | Failure] = {}
@@ -139,7 +143,7 @@ class LlmClient:
     ) -> dict[str, Answer[A] | Failure]:
         asker, slots = Asker(provider, self._budget), asyncio.Semaphore(self.settings.concurrency)
         done: dict[str, Answer[A] | Failure] = {}
-        fatal: list[RephraseError] = []
+        fatal: list[LlmError] = []
 
         async def one(key: str, request: Request[A]) -> None:
             async with slots:
@@ -147,7 +151,7 @@ class LlmClient:
                     return
                 try:
                     done[key] = await self._answer(asker, provider, key, request)
-                except RephraseError as error:
+                except LlmError as error:
                     # Those in flight may finish, for they are paid for; no other is started.
                     fatal.append(error)
             if progress:
@@ -167,7 +171,7 @@ class LlmClient:
         """One answer, kept in the cache, or its failure.
 
         Raises:
-            RephraseError: Every other request would fail too.
+            LlmError: Every other request would fail too.
         """
         try:
             answer = parsed(await asker.reply(request.messages, request.answer), request.answer)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from aesalign_core.errors import RephraseError
+from aesalign_core.errors import LlmError
 from aesalign_core.messages import describe
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def reason_of(error: AttemptError, *, provider: Provider) -> str:
     return f"server error: {tries}, last: {text}" if error.status >= 500 else f"request refused: {text}"
 
 
-def fatal(error: AttemptError, *, provider: Provider, answered: bool) -> RephraseError | None:
+def fatal(error: AttemptError, *, provider: Provider, answered: bool) -> LlmError | None:
     """The error that every further request would meet too; None if only this one failed.
 
     Args:
@@ -126,8 +126,8 @@ def fatal(error: AttemptError, *, provider: Provider, answered: bool) -> Rephras
     }
     if error.status in wrong:
         message, hint = wrong[error.status]
-        return RephraseError(f"{message} (status {error.status})", hint=hint)
+        return LlmError(f"{message} (status {error.status})", hint=hint)
     if error.unreachable and not answered:
         hint = "check the network and `api_base`; the rephraser `template` works offline"
-        return RephraseError(f"cannot connect to {address}", hint=hint)
+        return LlmError(f"cannot connect to {address}", hint=hint)
     return None

@@ -15,3 +15,15 @@ def aesalign_rephrasers() -> list[Component]:
             summary="Any LLM that litellm knows, with cache, budget and checks of its answers.",
         )
     ]
+
+
+@hookimpl
+def aesalign_judges() -> list[Component]:
+    """The LMM judge."""
+    return [
+        Component(
+            "litellm",
+            "aesalign_litellm.judge:LitellmJudge",
+            summary="Any multimodal model that litellm knows, asked in both orders; cached and budgeted.",
+        )
+    ]

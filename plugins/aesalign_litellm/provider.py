@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from aesalign_core.errors import RephraseError
+from aesalign_core.errors import LlmError
 from aesalign_litellm.budget import Prices
 from aesalign_litellm.redaction import redact
 from aesalign_litellm.settings import LlmSettings
@@ -69,7 +69,7 @@ class Provider:
     """One model behind litellm.
 
     Raises:
-        RephraseError: The model's name is no litellm name, or its key is missing.
+        LlmError: The model's name is no litellm name, or its key is missing.
     """
 
     def __init__(self, settings: LlmSettings) -> None:
@@ -99,7 +99,7 @@ class Provider:
             with quiet():
                 return str(self._litellm.get_llm_provider(self.settings.model)[1])
         except Exception:
-            raise RephraseError(
+            raise LlmError(
                 f"litellm knows no provider for the model {self.settings.model!r}",
                 hint="name it PROVIDER/MODEL, for example openai/gpt-4o-mini or ollama/llama3",
             ) from None
@@ -122,8 +122,8 @@ class Provider:
             raise self._no_key([usual])
         return usual, None
 
-    def _no_key(self, variables: Sequence[str]) -> RephraseError:
-        return RephraseError(
+    def _no_key(self, variables: Sequence[str]) -> LlmError:
+        return LlmError(
             f"no API key for {self.settings.model}: {' or '.join(variables)} is not set",
             hint=f"export {variables[0]}=…, or use the rephraser `template`, which needs none",
         )

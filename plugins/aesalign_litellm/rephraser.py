@@ -59,7 +59,7 @@ class LitellmRephraser:
 
         Raises:
             BudgetError: The budget leaves no room for another request; answers so far are in the cache.
-            RephraseError: No query can be rephrased: no key, no such model, no connection.
+            LlmError: No query can be rephrased: no key, no such model, no connection.
         """
         if strategy in PLAIN:
             return [Rephrasing(q, compose(q, strategy), strategy, self.name) for q in queries]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow")
-VERBS = ("demo", "index", "search", "rephrase", "score", "pairs", "align", "eval", "plugins", "doctor")
+VERBS = ("demo", "index", "search", "rephrase", "score", "pairs", "align", "judge", "eval", "plugins", "doctor")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["search", "--help"]])

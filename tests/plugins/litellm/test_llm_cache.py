@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llm_server import LlmServer, Step, good
 
-from aesalign_core.errors import RephraseError
+from aesalign_core.errors import LlmError
 from aesalign_litellm.cache import FILE, AnswerCache, key_of
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ print(made.text, made.cached, "litellm" in sys.modules)
 
 def test_processes_write_at_once_and_lose_nothing(tmp_path: Path) -> None:
     program = """
-import sys; from pathlib import Path; from aesalign_core.errors import RephraseError
+import sys; from pathlib import Path; from aesalign_core.errors import LlmError
 from aesalign_litellm.cache import AnswerCache
 cache = AnswerCache(Path(sys.argv[1]), warn=lambda m: sys.exit(m))
 for i in range(60): cache.put(f"{sys.argv[2]}-{i}", {"i": i}); assert cache.get(f"{sys.argv[2]}-{i}") == {"i": i}
@@ -162,6 +162,6 @@ def test_keys_are_exact() -> None:
 
 def test_what_was_paid_for_before_a_stop_is_kept(make: Make, llm_server: LlmServer) -> None:
     llm_server.script(Step(good), Step(status=401))
-    with pytest.raises(RephraseError, match="refused the API key"):
+    with pytest.raises(LlmError, match="refused the API key"):
         make(concurrency=1).rephrase(["a dog", "a cat"], strategy="k_list")
     assert make().rephrase(["a dog"], strategy="k_list")[0].cached

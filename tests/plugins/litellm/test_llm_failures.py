@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llm_server import LlmServer, Step, good
 
-from aesalign_core.errors import RephraseError
+from aesalign_core.errors import LlmError
 from aesalign_litellm import retrying
 from aesalign_litellm.failures import AttemptError
 
@@ -124,7 +124,7 @@ def test_what_every_request_would_meet_stops_the_batch_at_once(
     make: Make, llm_server: LlmServer, status: int, message: str, hint: str
 ) -> None:
     llm_server.script(Step(status=status))
-    with pytest.raises(RephraseError) as caught:
+    with pytest.raises(LlmError) as caught:
         make(concurrency=2).rephrase([f"q{i}" for i in range(20)], strategy="k_list")
     assert caught.value.args[0] == f"{llm_server.base} {message}"
     assert caught.value.hint == hint
@@ -135,7 +135,7 @@ def test_a_server_that_is_not_there_is_one_clear_line(make: Make, llm_server: Ll
     gone = LlmServer()
     gone.start()
     gone.stop()
-    with pytest.raises(RephraseError, match=f"^cannot connect to {gone.base} "):
+    with pytest.raises(LlmError, match=f"^cannot connect to {gone.base} "):
         make(api_base=gone.base).rephrase(["a dog"], strategy="k_list")
 
 
@@ -155,7 +155,7 @@ def test_a_server_that_is_not_there_is_one_clear_line(make: Make, llm_server: Ll
 def test_what_cannot_work_is_said_before_anything_is_sent(
     make: Make, llm_server: LlmServer, settings: dict[str, Any], line: str
 ) -> None:
-    with pytest.raises(RephraseError) as caught:
+    with pytest.raises(LlmError) as caught:
         make(**settings).rephrase(["a dog"], strategy="k_list")
     assert caught.value.args[0] == line
     assert caught.value.hint

@@ -1,0 +1,110 @@
+"""`aesalign judge`: two systems' answers to the same queries, compared by a judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aesalign_core.cli import compose, console
+from aesalign_core.cli.options import Debug, Device, Json, Recipe, Set
+
+if TYPE_CHECKING:
+    from aesalign_core.evaluation.judging import AspectSummary, Judgement
+    from aesalign_core.protocols import Judge
+
+NAME = "judge"
+
+
+def command(
+    old: Annotated[Path, typer.Argument(help="Ranked lists of the one system: JSON lines, or a TREC run.")],
+    new: Annotated[Path, typer.Argument(help="Ranked lists of the other.")],
+    judge: Annotated[str | None, typer.Option("--judge", help="Judge component, such as reward or litellm.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos of each list that are judged.")] = 10,
+    photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What relative paths are below.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nothing; say how many questions, tokens and dollars it would take.")
+    ] = False,
+    recipe: Recipe = None,
+    overrides: Set = None,
+    device: Device = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Compare two systems, ours or not: wins, ties and losses of the new one.
+
+    The lists are what `search --queries` prints, or any engine's: {"query": …, "hits": ["a.jpg", …]} a line.
+    Answers of an LLM judge are cached: stopped and started again, nothing is asked twice.
+
+    Example: [bold]aesalign judge old.jsonl new.jsonl --judge reward[/bold]
+
+    Example: [bold]aesalign judge old.jsonl new.jsonl --judge litellm --set judge.model=openai/gpt-4o-mini[/bold]
+    """
+    from aesalign_core.evaluation.judging import judge_rows
+    from aesalign_core.evaluation.run_files import read_rankings
+
+    before, after = read_rankings(old), read_rankings(new)
+    queries = [query for query in before if query in after]
+    if not queries:
+        raise typer.BadParameter(f"{old} and {new} have no query in common")
+    if alone := len(before) + len(after) - 2 * len(queries):
+        console.note(f"{alone} queries are in one of the lists only and were left out")
+    build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
+    chosen = build.judge()
+    rows = [[_rooted(found[query][:k], photos_root) for query in queries] for found in (before, after)]
+    if dry_run:
+        _estimate(chosen, queries, rows, json=json)
+        return
+    with console.progress(f"judging with {chosen.name}") as progress:
+        found = judge_rows(chosen, queries, *rows, progress=progress)
+    if json:
+        console.print_json(found.as_dict())
+    else:
+        _show(found)
+
+
+def _rooted(photos: list[str], root: Path | None) -> list[str]:
+    return photos if root is None else [str(root / photo) for photo in photos]
+
+
+def _estimate(chosen: Judge, queries: list[str], rows: list[list[list[str]]], *, json: bool) -> None:
+    estimate = getattr(chosen, "estimate", None)
+    if estimate is None:
+        raise typer.BadParameter(f"the judge {chosen.name} costs nothing: leave --dry-run out")
+    found: Any = estimate(queries, *rows)
+    if json:
+        console.print_json({"requests": found.requests, "tokens": found.tokens, "cost": found.cost})
+        return
+    price = "no price is known" if found.cost is None else f"${found.cost:.2f}"
+    told = f"{found.requests:,} questions, {found.tokens:,} tokens and {price} at most, before what is in the cache"
+    console.out().print(told, markup=False)
+
+
+def _show(found: Judgement) -> None:
+    rows = [[aspect, *_cells(summary)] for aspect, summary in found.aspects.items()]
+    columns = ["", "win", "similar", "loss", "win rate", "win or similar", "net", "95 %", "flipped", "failed"]
+    title = f"{found.judge}, {found.queries} queries; wins are the new system's"
+    console.table(title, columns, rows, numbers=range(1, len(columns)))
+    for aspect, summary in found.aspects.items():
+        for reason, count in summary.failures.items():
+            console.note(f"{aspect}: {count} without a verdict: {reason}")
+
+
+def _cells(summary: AspectSummary) -> list[str]:
+    net = summary.net
+    return [
+        str(summary.wins),
+        str(summary.similar),
+        str(summary.losses),
+        _share(summary.win_rate),
+        _share(summary.win_and_similar_rate),
+        f"{net.difference:+.3f}" if net else "–",
+        f"{net.low:+.3f} … {net.high:+.3f}" if net else "–",
+        _share(summary.flip_rate),
+        str(sum(summary.failures.values())),
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

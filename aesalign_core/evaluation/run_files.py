@@ -1,0 +1,117 @@
+"""Ranked lists of any engine: JSON lines, as `aesalign search --queries` prints them, or TREC run files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aesalign_core.errors import EvaluationError
+
+MAX_BYTES = 2_000_000_000
+Rankings = dict[str, list[str]]
+"""By query, what it found, best first: paths or ids of photos."""
+_HINT = 'write one {"query": …, "hits": ["a.jpg", …]} a line, or a TREC run: QUERY Q0 PHOTO RANK SCORE TAG'
+
+
+def read_rankings(path: Path) -> Rankings:
+    """Reads ranked lists.
+
+    JSON lines have `query` and `hits`, each of which is a path or an object with `path` (or `id`). A TREC run's lines
+    have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered by score, then by name, as
+    trec_eval does.
+
+    Raises:
+        EvaluationError: It cannot be read; the error names the line.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise EvaluationError(f"{path} is larger than {MAX_BYTES / 1e9:g} GB")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise EvaluationError(f"cannot read {path}: not UTF-8 text", hint=_HINT) from None
+    except OSError as error:
+        raise EvaluationError(f"cannot read {path}: {error.strerror or error}") from None
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise EvaluationError(f"{path} holds no ranking", hint=_HINT)
+    return _json_lines(path, lines) if lines[0][1].lstrip().startswith("{") else _trec(path, lines)
+
+
+def write_trec(path: Path, rankings: Mapping[str, list[str]], *, tag: str) -> None:
+    """Writes ranked lists as a TREC run; scores fall from the list's length to 1.
+
+    Raises:
+        EvaluationError: A query, photo or tag holds white space, which the format cannot hold.
+    """
+    from aesalign_core.files import write_text
+
+    def line(query: str, rank: int, photo: str, score: int) -> str:
+        if any(len(part.split()) != 1 for part in (query, photo, tag)):
+            raise EvaluationError(
+                f"a TREC run cannot hold {query[:40]!r}, {photo[:40]!r}", hint="use ids without white space"
+            )
+        return f"{query} Q0 {photo} {rank} {score} {tag}\n"
+
+    rows = (
+        line(query, rank, photo, len(photos) - rank + 1)
+        for query, photos in rankings.items()
+        for rank, photo in enumerate(photos, 1)
+    )
+    write_text(path, "".join(rows))
+
+
+def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
+    found: Rankings = {}
+    for number, line in lines:
+        try:
+            value = json.loads(line)
+            query, hits = value["query"], [_photo(hit) for hit in value["hits"]]
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise _wrong(path, number, "no query with hits") from None
+        if not isinstance(query, str) or not query.strip():
+            raise _wrong(path, number, "no query with hits")
+        if query in found:
+            raise _wrong(path, number, f"the query {query[:60]!r} comes twice")
+        found[query] = hits
+    return found
+
+
+def _photo(hit: Any) -> str:
+    name = hit if isinstance(hit, str) else hit.get("path") or hit["id"]
+    if not isinstance(name, str) or not name:
+        raise ValueError
+    return name
+
+
+def _trec(path: Path, lines: list[tuple[int, str]]) -> Rankings:
+    scored: dict[str, dict[str, float]] = {}
+    for number, line in lines:
+        parts = line.split()
+        if len(parts) != 6:
+            raise _wrong(path, number, f"{len(parts)} columns, not 6")
+        query, photo, score = parts[0], parts[2], _number(parts[4])
+        if score is None:
+            raise _wrong(path, number, f"the score {parts[4][:20]!r} is no number")
+        if photo in scored.setdefault(query, {}):
+            raise _wrong(path, number, f"{photo[:60]} comes twice for the query {query[:60]}")
+        scored[query][photo] = score
+    return {query: list(_ordered(photos)) for query, photos in scored.items()}
+
+
+def _ordered(photos: Mapping[str, float]) -> Iterator[str]:
+    yield from sorted(sorted(photos, reverse=True), key=lambda name: -photos[name])
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _wrong(path: Path, line: int, reason: str) -> EvaluationError:
+    return EvaluationError(f"cannot use {path}: line {line}: {reason}", hint=_HINT)
