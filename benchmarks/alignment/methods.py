@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from aesalign_core import TrainableEncoder
+from aesalign_core.alignment import runs
 from aesalign_core.types import Vectors
 from benchmarks.alignment import variants
 from benchmarks.alignment.fronts import Front, judged
@@ -70,7 +69,8 @@ def _swept(world: World, strengths: Sequence[float], rank: Ranker) -> Front:
 
 
 def _at(world: World, run: Path, strength: float) -> Vectors:
-    encoder = cast("TrainableEncoder", world.builder(world.recipe).encoder(f"{run}@{strength:g}"))
+    # As `RUN@STRENGTH` does, on towers that are built already.
+    encoder = runs.aligned(runs.read(run), world.encoder, strength=strength)
     return world.queries(encoder) @ world.images(encoder).T
 
 
