@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesalign_core.cli import compose, console
+from aesalign_core.cli.evaluate_hpir import hpir
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Set
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure an encoder, or compare two.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `retrieval` a verb of its own while it is the only one."""
+app.command()(hpir)
 
 
 @app.command()

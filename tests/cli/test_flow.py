@@ -200,3 +200,32 @@ def test_two_systems_are_judged_from_their_lists(
     assert (free.code, "costs nothing" in free.err) == (2, True)
     broken = aesalign("judge", "old.jsonl", gallery)
     assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)
+
+
+def test_agreement_with_people_of_encoders_and_of_a_judge(
+    aesalign: Aesalign, small_photos: Path, tmp_path: Path
+) -> None:
+    def labels(choice: str) -> list[dict[str, str]]:
+        return [{"annotator": who, "aspect": "aesthetic", "choice": choice} for who in ("ann", "bo")]
+
+    rows = (["cat.jpg"], ["rocket.jpg"])
+    lines = [
+        {"query": "a cat", "first": rows[0], "second": rows[1], "labels": labels("first")},
+        {"query": "a rocket on its launch pad", "first": rows[0], "second": rows[1], "labels": labels("second")},
+    ]
+    (tmp_path / "hpir.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    asked = ("eval", "hpir", "hpir.jsonl", "--photos-root", small_photos)
+    found = aesalign(*asked, "--against", "embedded", "--json")
+    assert found.code == 0, found.err
+    assert found.json["embedded"]["aesthetic"]["agreement"] == 1.0
+    assert found.json["embedded"]["aesthetic"]["ceiling"] == 1.0
+    assert "2 items, 2 annotators, aspects: aesthetic" in found.err
+    judged = aesalign(*asked, "--judge", "reward")
+    assert judged.code == 0, judged.err
+    assert "reward:embedded" in judged.out
+    assert "50.0%" in judged.out  # it prefers the same row whatever is asked
+    assert aesalign(*asked, "--check", "--json").json == {"items": 2, "annotators": 2, "aspects": ["aesthetic"]}
+    (tmp_path / "hpir.jsonl").write_text('{"query": "a"}\n')
+    broken = aesalign(*asked)
+    assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)
+    assert "line 1: first" in broken.err
