@@ -41,9 +41,10 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, align, judge):
+for verb in (demo, index, search, rephrase, score, pairs, align):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(judge.app, name="judge")
 app.command(plugins.NAME)(plugins.command)
 app.command(doctor.NAME)(doctor.command)
 

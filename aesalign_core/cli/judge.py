@@ -1,4 +1,4 @@
-"""`aesalign judge`: two systems' answers to the same queries, compared by a judge."""
+"""`aesalign judge`: two systems' answers to the same queries, compared by a judge; and the judge itself, checked."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from aesalign_core.evaluation.judging import AspectSummary, Judgement
     from aesalign_core.protocols import Judge
 
-NAME = "judge"
+app = typer.Typer(no_args_is_help=True, help="Have a judge compare two systems, or check the judge itself.")
 
 
-def command(
+@app.command()
+def compare(
     old: Annotated[Path, typer.Argument(help="Ranked lists of the one system: JSON lines, or a TREC run.")],
     new: Annotated[Path, typer.Argument(help="Ranked lists of the other.")],
     judge: Annotated[str | None, typer.Option("--judge", help="Judge component, such as reward or litellm.")] = None,
@@ -37,9 +38,9 @@ def command(
     The lists are what `search --queries` prints, or any engine's: {"query": …, "hits": ["a.jpg", …]} a line.
     Answers of an LLM judge are cached: stopped and started again, nothing is asked twice.
 
-    Example: [bold]aesalign judge old.jsonl new.jsonl --judge reward[/bold]
+    Example: [bold]aesalign judge compare old.jsonl new.jsonl --judge reward[/bold]
 
-    Example: [bold]aesalign judge old.jsonl new.jsonl --judge litellm --set judge.model=openai/gpt-4o-mini[/bold]
+    Example: [bold]aesalign judge compare old.jsonl new.jsonl --recipe recipe.toml --dry-run[/bold]
     """
     from aesalign_core.evaluation.judging import judge_rows
     from aesalign_core.evaluation.run_files import read_rankings
@@ -62,6 +63,40 @@ def command(
         console.print_json(found.as_dict())
     else:
         _show(found)
+
+
+@app.command()
+def check(
+    photos: Annotated[Path, typer.Argument(help="A folder, or a list, of photos without flaws; six at least.")],
+    judge: Annotated[str | None, typer.Option("--judge", help="Judge component, such as reward or litellm.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=6, max=1000, help="Photos used at most.")] = 30,
+    recipe: Recipe = None,
+    overrides: Set = None,
+    device: Device = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Ask a judge what is known before it is asked.
+
+    Identical rows, rows against flawed copies, flawed copies that carry words to prefer them, rows in each other's
+    place. A judge that fails here is not to be believed elsewhere.
+
+    Example: [bold]aesalign judge check photos --judge litellm --set judge.model=openai/gpt-4o-mini[/bold]
+    """
+    import tempfile
+
+    from aesalign_core.evaluation.controls import check_judge
+    from aesalign_core.images.decoding import find_photos
+
+    build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
+    chosen = build.judge()
+    with tempfile.TemporaryDirectory() as folder:
+        found = check_judge(chosen, find_photos(photos)[:limit], Path(folder))
+    if json:
+        console.print_json({"judge": chosen.name, "controls": {c.name: c.as_dict() for c in found}})
+        return
+    rows = [[c.name, str(c.asked), str(c.failed), _share(c.share)] for c in found]
+    console.table(chosen.name, ["control", "asked", "failed", "as expected"], rows, numbers=range(1, 4))
 
 
 def _rooted(photos: list[str], root: Path | None) -> list[str]:

@@ -177,28 +177,32 @@ def test_doctor_finds_nothing_wrong_here(aesalign: Aesalign) -> None:
 
 
 def test_two_systems_are_judged_from_their_lists(
-    aesalign: Aesalign, gallery: Path, queries: Path, tmp_path: Path
+    aesalign: Aesalign, gallery: Path, queries: Path, small_photos: Path, tmp_path: Path
 ) -> None:
     for name, options in (("old", ()), ("new", ("--reward", "embedded", "--reward-weight", "0.2"))):
         done = aesalign("search", "-g", gallery, "--queries", queries, "-k", "5", *options)
         (tmp_path / f"{name}.jsonl").write_text(done.out)
-    found = aesalign("judge", "old.jsonl", "new.jsonl", "--judge", "reward", "--json").json
+    found = aesalign("judge", "compare", "old.jsonl", "new.jsonl", "--judge", "reward", "--json").json
     summary = found["aspects"]["aesthetic"]
     assert (found["judge"], found["queries"]) == ("reward:embedded", 6)
     assert summary["wins"] + summary["similar"] == 6  # ranked by the very reward that judges
     assert summary["wins"] > 0
     assert summary["win_rate"] == 1.0
-    shown = aesalign("judge", "old.jsonl", "new.jsonl")
+    shown = aesalign("judge", "compare", "old.jsonl", "new.jsonl")
     assert "win rate" in shown.out
     assert "100.0%" in shown.out
     alone = (tmp_path / "old.jsonl").read_text().splitlines()
     (tmp_path / "few.jsonl").write_text("\n".join(alone[:2]) + "\n")
-    fewer = aesalign("judge", "old.jsonl", "few.jsonl", "--json")
+    fewer = aesalign("judge", "compare", "old.jsonl", "few.jsonl", "--json")
     assert fewer.json["queries"] == 2
     assert "4 queries are in one of the lists only" in fewer.err
-    free = aesalign("judge", "old.jsonl", "new.jsonl", "--dry-run")
+    controls = aesalign("judge", "check", small_photos, "--limit", "6", "--json").json["controls"]
+    assert {name: c["share"] for name, c in controls.items()} == {
+        "identical": 1.0, "flawed": 1.0, "painted": 1.0, "swapped": 1.0
+    }  # fmt: skip
+    free = aesalign("judge", "compare", "old.jsonl", "new.jsonl", "--dry-run")
     assert (free.code, "costs nothing" in free.err) == (2, True)
-    broken = aesalign("judge", "old.jsonl", gallery)
+    broken = aesalign("judge", "compare", "old.jsonl", gallery)
     assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)
 
 
