@@ -15,8 +15,25 @@ from aesalign_core.errors import AesalignError
 
 INTERRUPTED = 130
 
+
+class Interrupted(Exception):  # noqa: N818 - the user's wish, no error
+    """Ctrl-C, with what was done until then."""
+
+
+class Interruptible(typer.core.TyperGroup):
+    """Hands Ctrl-C on with its words: typer makes a bare exit code of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted(str(error)) from error
+
+
 app = typer.Typer(
     name="aesalign",
+    cls=Interruptible,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -68,8 +85,8 @@ def run() -> None:
         code = result if isinstance(result, int) else 0
     except AesalignError as error:
         code = _fail(f"error: {error}", 1)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted; run the same command again to go on", INTERRUPTED)
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
+        code = _fail(str(stop) or "interrupted; run the same command again to go on", INTERRUPTED)
     except BrokenPipeError:
         # The reader left (`| head`): not an error. Python must not try to flush again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
