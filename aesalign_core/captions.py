@@ -118,6 +118,10 @@ def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | 
     Raises:
         AesalignError: No caption's photo is in the gallery.
     """
+    if photos_root is not None and not photos_root.is_dir():
+        raise AesalignError(
+            f"there is no folder {photos_root}", hint="name the folder that the files are relative to"
+        )
     by_path: dict[str, str] = {}
     by_name: dict[str, set[str]] = {}
     for name, path in zip(gallery.ids(), gallery.paths(), strict=True):

@@ -254,7 +254,7 @@ class ObjectiveOutput:
 
     Attributes:
         loss: Scalar with gradients, averaged over pairs.
-        accuracy: Share of pairs whose implicit reward margin is positive, in [0, 1]; detached scalar.
+        accuracy: Share of pairs whose implicit reward margin is positive, ties half, in [0, 1]; detached scalar.
         margin: Mean implicit reward margin, β-scaled; detached scalar.
         pairs: Number of pairs; detached scalar.
     """

@@ -27,6 +27,7 @@ from aesalign_core.alignment.runs import RunRecord
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.alignment.trainer import Trainer
 from aesalign_core.build import Builder
+from aesalign_core.fingerprints import of_file
 from aesalign_core.report import loss_plot
 from aesalign_core.types import Tower
 
@@ -120,7 +121,7 @@ def align(
     settings, objective = builder.recipe.align, builder.objective()
     with run_folder.locked(out):
         record = run_folder.begin(out, describe(inputs, builder), inputs.recipe, resume=resume)
-        if record.finished:
+        if record.finished and _intact(out, record, builder):
             return _result(out, inputs, record, settings, already_finished=True)
         if settings.pretraining_weight and not inputs.captions:
             builder.warn(f"the pre-training loss is {inputs.pretraining}; retrieval accuracy may fall unnoticed")
@@ -131,7 +132,7 @@ def align(
         events = Events(builder.registry, builder.warn, str(out))
         events.started(settings.model_dump(mode="json"))
         _train(out, trainer, events, progress or _silent)
-        kept, weights = _kept(out, trainer, base)
+        kept, weights = _best(out, trainer, base)
         record = run_folder.finish(out, record, weights, kept)
         loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
         events.finished(trainer.steps_done)
@@ -140,12 +141,21 @@ def align(
     return result
 
 
+def _intact(out: Path, record: RunRecord, builder: Builder) -> bool:
+    """Whether a finished run's weights are those that it wrote; else they are made again from its checkpoint."""
+    path = out / runs.WEIGHTS
+    if path.is_file() and of_file(path) == record.weights:
+        return True
+    builder.warn(f"{path} is missing or damaged, and is made again")
+    return False
+
+
 def _warn(result: AlignResult, settings: AlignSettings, builder: Builder) -> None:
     """Says what the guard saw and a user must know."""
     if result.gamed:
         builder.warn(
             f"from step {result.gamed[0]} on the trained reward was gamed: it rose on held-out queries while"
-            f" {settings.watch_reward!r} fell; step {result.kept} was kept"
+            f" {settings.watch_reward!r} fell; nothing from there on is kept, but step {result.kept}"
         )
     if result.kept == 0:
         builder.warn(
@@ -198,7 +208,7 @@ def _save(out: Path, trainer: Trainer, log: MetricsLog, guard: Guard | None) -> 
     checkpoints.save(out / runs.CHECKPOINTS, trainer.state(), keep=keep, best=best)
 
 
-def _kept(out: Path, trainer: Trainer, base: dict[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
+def _best(out: Path, trainer: Trainer, base: dict[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
     """The step that is kept, and its weights."""
     floor = trainer.settings.recall_floor
     if floor is None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
     from aesalign_core.protocols import TrainableEncoder
 
-CHUNK = 4096
+CHUNK = 1024
 PhaseProgress = Callable[[str, int, int, Mapping[str, float]], None]
 
 
@@ -36,7 +36,7 @@ class WatchedRows:
 
     Attributes:
         texts: (h,) captions.
-        photos: (m,) photos.
+        photos: (m,) the photos they are searched among: those held out, and all others of the run.
         own: (h,) each caption's photo, as its place among them.
         rewards: (m, r) in standard deviations of the gallery: the trained reward, and another one.
     """
@@ -59,10 +59,11 @@ class TrainingData:
         reference: (q, n) similarities of the frozen model, ÷ τ.
         rewards: (q, n) in standard deviations of the gallery.
         bands: (n,) the row of the grid.
-        readable: Per row of `image`, whether it may be used.
+        readable: Per row of `image`, whether it may be learnt from: it can be read and is not held out.
         caption_texts: (c,) rows of `text`.
         caption_photos: (c,) rows of `image`.
         half: Whether heads compute in bfloat16.
+        at_once: Items that go through a head at once where no gradient is wanted.
         watched: What is held out, if anything is.
     """
 
@@ -77,11 +78,12 @@ class TrainingData:
     caption_texts: Tensor
     caption_photos: Tensor
     half: bool = False
+    at_once: int = CHUNK
     watched: WatchedRows | None = None
 
     @functools.cached_property
     def usable(self) -> Tensor:
-        """Rows of `image` that can be read."""
+        """Rows of `image` that may be learnt from."""
         return self.readable.nonzero().squeeze(1)
 
     def heads(self) -> dict[str, nn.Module]:
@@ -103,6 +105,11 @@ def prepare(inputs: Inputs, settings: AlignSettings, folder: Path, progress: Pha
     photos = {name: row for row, name in enumerate(_distinct(pairs, captions, held.ids if held else ()))}
     text = _text_tower(encoder, texts, settings, folder, progress)
     image, readable = _image_tower(encoder, gallery, list(photos), settings, folder, progress)
+    watched = None
+    if held:
+        watched = _watched(held, gallery, len(texts) - len(held.texts), photos, readable, device)
+        readable = readable.clone()
+        readable[[photos[name] for name in held.ids]] = False
     grid_photos = _long([[photos[i] for row in grid.ids for i in row] for grid in pairs.grids]).to(device)
     rewards = np.stack([(g.rewards.reshape(-1) - pairs.header.mean) / pairs.header.std for g in pairs.grids])
     usable = [k for k, name in enumerate(captions.ids) if readable[photos[name]]]
@@ -118,24 +125,26 @@ def prepare(inputs: Inputs, settings: AlignSettings, folder: Path, progress: Pha
         caption_texts=_long([len(pairs.grids) + k for k in usable]).to(device),
         caption_photos=_long([photos[captions.ids[k]] for k in usable]).to(device),
         half=settings.precision == "bf16",
-        watched=_watched(held, len(texts) - len(held.texts), photos, readable, device) if held else None,
+        at_once=settings.micro_batch or CHUNK,
+        watched=watched,
     )
 
 
 def _watched(
-    held: HeldOut, texts: int, photos: Mapping[str, int], readable: Tensor, device: torch.device
+    held: HeldOut, gallery: Gallery, texts: int, photos: Mapping[str, int], readable: Tensor, device: torch.device
 ) -> WatchedRows:
-    """Rows of what is held out; photos that can no longer be read are left out, with their captions."""
-    rows = [photos[name] for name in held.ids]
-    places = {k: place for place, k in enumerate(k for k, row in enumerate(rows) if readable[row])}
-    kept = [(texts + number, places[k]) for number, k in enumerate(held.own) if k in places]
+    """Rows of what is held out, among all photos of the run that can be read and have the rewards."""
+    names, rewards = list(photos), held.rewards(gallery, list(photos))
+    whole = np.isfinite(rewards).all(1) & readable.numpy()
+    places = {names[row]: place for place, row in enumerate(np.flatnonzero(whole))}
+    kept = [(texts + k, places[held.ids[own]]) for k, own in enumerate(held.own) if held.ids[own] in places]
     if not kept:
         raise AlignmentError("none of the held-out photos can be read again", hint="index the photos again")
     return WatchedRows(
         texts=_long([text for text, _ in kept]).to(device),
-        photos=_long([rows[k] for k in places]).to(device),
+        photos=torch.from_numpy(np.flatnonzero(whole)).to(device),
         own=_long([place for _, place in kept]).to(device),
-        rewards=torch.from_numpy(held.rewards[list(places)]).to(device),
+        rewards=torch.from_numpy(rewards[whole]).to(device),
     )
 
 
@@ -188,7 +197,7 @@ def _image_tower(
 def _embed_all(head: nn.Module, read: Matrix, settings: AlignSettings) -> Tensor:
     # In the policy's own precision, so that the policy begins at the reference.
     half = settings.precision == "bf16"
-    return torch.cat([embed(head, part, half=half) for part in read.parts(CHUNK)])
+    return torch.cat([embed(head, part, half=half) for part in read.parts(settings.micro_batch or CHUNK)])
 
 
 @torch.no_grad()

@@ -36,8 +36,8 @@ def of_texts(encoder: TrainableEncoder, texts: Sequence[str], folder: Path, prog
             progress(min(start + BATCH, len(texts)), len(texts))
 
     space = encoder.spaces.text_features or encoder.spaces.text
-    path = folder / f"texts-{fingerprint('texts', space, list(texts))}.npy"
-    return _kept(path, len(texts), compute, encoder.device)
+    path = folder / f"texts-{fingerprint('texts', space, _precision(encoder), list(texts))}.npy"
+    return _cached(path, len(texts), compute, encoder.device)
 
 
 def of_gallery(gallery: Gallery, ids: Sequence[str], folder: Path, progress: Progress, device: str) -> Matrix:
@@ -49,7 +49,7 @@ def of_gallery(gallery: Gallery, ids: Sequence[str], folder: Path, progress: Pro
             progress(min(start + VECTORS_BATCH, len(ids)), len(ids))
 
     path = folder / f"embeddings-{fingerprint('embeddings', gallery.space, list(ids))}.npy"
-    return _kept(path, len(ids), compute, device)
+    return _cached(path, len(ids), compute, device)
 
 
 def of_photos(
@@ -64,8 +64,17 @@ def of_photos(
         return _decode(encoder, [Path(p) for p in gallery.paths(ids)], ids, progress)
 
     space = encoder.spaces.image_features or encoder.spaces.image
-    path = folder / f"photos-{fingerprint('photos', space, list(ids))}.npy"
-    return _kept(path, len(ids), compute, encoder.device, some=True)
+    path = folder / f"photos-{fingerprint('photos', space, _precision(encoder), list(ids))}.npy"
+    known = path.exists()
+    found = _cached(path, len(ids), compute, encoder.device, some=True)
+    if known and (missing := int((~found.present).sum())):
+        warn(f"{missing} photos could not be read when {path} was made, and are left out; delete it to try again")
+    return found
+
+
+def _precision(encoder: TrainableEncoder) -> str:
+    """What an encoder that has a choice computes in; fingerprints of spaces leave it out, for features it counts."""
+    return str(getattr(encoder, "precision", ""))
 
 
 def _decode(encoder: TrainableEncoder, paths: Sequence[Path], ids: Sequence[str], progress: Progress) -> _Batches:
@@ -90,7 +99,7 @@ def _decode(encoder: TrainableEncoder, paths: Sequence[Path], ids: Sequence[str]
         raise AesalignError("none of the photos can be read again", hint="tune the text tower, or index them again")
 
 
-def _kept(path: Path, rows: int, compute: Callable[[], _Batches], device: str, *, some: bool = False) -> Matrix:
+def _cached(path: Path, rows: int, compute: Callable[[], _Batches], device: str, *, some: bool = False) -> Matrix:
     """What the file holds, if it is whole; else it is computed and written first. `some`: rows may be missing."""
     if not rows:
         return Matrix(np.empty((0, 1), np.float32), torch.device(device))

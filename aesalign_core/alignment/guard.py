@@ -6,6 +6,7 @@ al., arXiv 2210.10760). What was held out shows it: while the trained reward ris
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from aesalign_core.alignment import checkpoints
 from aesalign_core.alignment.data import TrainingData, WatchedRows
-from aesalign_core.alignment.log import Metrics, MetricsLog
+from aesalign_core.alignment.log import Metrics, MetricsLog, read_metrics
 from aesalign_core.alignment.towers import Tower, embed
 from aesalign_core.errors import AlignmentError
 from aesalign_core.evaluation.statistics import paired_difference
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from aesalign_core.alignment.trainer import Trainer
 
 MANY = 100
-"""With fewer photos held out than these, the first photo is looked at instead of the first ten."""
+"""Among fewer photos than these the first one found is looked at, instead of the first ten."""
 _CHUNK = 1024
 
 
 class Watch:
-    """What the policy finds for held-out captions among held-out photos, against what the reference finds.
+    """What the policy finds for held-out captions among the run's photos, against what the reference finds.
 
     Args:
         data: Of the run, with `watched` rows.
@@ -43,12 +44,12 @@ class Watch:
     def __init__(self, data: TrainingData, watched: WatchedRows) -> None:
         self._data, self._rows = data, watched
         self.depth = 10 if len(watched.photos) >= MANY else 1
-        self._groups = [str(k) for k in watched.own.tolist()]
+        self._groups = [str(k) for k in watched.own.tolist()]  # captions of one photo are resampled together
         text, image = data.text.reference[watched.texts], data.image.reference[watched.photos]
         self._recall, self._rewards = self._found(text, image)
         if not self._recall.any():
             raise AlignmentError(
-                f"the encoder finds none of the {len(watched.photos)} held-out photos by its captions",
+                "the encoder finds none of the held-out photos by its captions",
                 hint="check the captions, or leave align.recall_floor out",
             )
 
@@ -81,7 +82,8 @@ class Watch:
         if tower.head is None or tower.features is None:
             return tower.reference[rows]
         half = self._data.half
-        return torch.cat([embed(tower.head, tower.features[part], half=half) for part in torch.split(rows, _CHUNK)])
+        parts = torch.split(rows, self._data.at_once)
+        return torch.cat([embed(tower.head, tower.features[part], half=half) for part in parts])
 
     def _found(self, text: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         """(h,) whether each caption's own photo is among the first, and (h, r) mean rewards of the first."""
@@ -91,18 +93,22 @@ class Watch:
 
 
 def gamed(line: Metrics) -> bool:
-    """Whether the trained reward rose while the other one fell, both beyond doubt (95 %)."""
+    """Whether the trained reward rose while the other one fell, each with a 95 % interval that leaves out 0."""
     return "other_high" in line and line["reward_low"] > 0 and line["other_high"] < 0
 
 
 def best(lines: Sequence[Metrics], floor: float) -> int:
-    """The step to keep: of those that kept recall and did not game, the one that gained most; 0 if none gained.
+    """The step to keep: of those that kept recall and gained reward, the one that gained most; 0 if there is none.
+
+    Gained is what has a 95 % interval above 0. Nothing from the first gamed step on is kept: what follows has learnt
+    the same tricks, even where an interval is too wide to show it.
 
     Args:
-        lines: Of `watch.jsonl`.
+        lines: Of `watch.jsonl`, in order.
         floor: Least `recall_kept`.
     """
-    kept = [line for line in lines if line["recall_kept"] >= floor and not gamed(line) and line["reward_gain"] > 0]
+    honest = itertools.takewhile(lambda line: not gamed(line), lines)
+    kept = [line for line in honest if line["recall_kept"] >= floor and line["reward_low"] > 0]
     return int(max(kept, key=lambda line: line["reward_gain"])["step"]) if kept else 0
 
 
@@ -117,6 +123,7 @@ class Guard:
 
     def __init__(self, watch: Watch, log: MetricsLog, settings: AlignSettings) -> None:
         self._watch, self._log, self._settings = watch, log, settings
+        self._lines = read_metrics(log.path)
 
     @classmethod
     def begun(cls, path: Path, trainer: Trainer) -> Guard | None:
@@ -129,7 +136,7 @@ class Guard:
     @property
     def best(self) -> int:
         """The best step so far; 0 if none is better than the base."""
-        return best(self._log.lines, self._settings.recall_floor or 0.0)
+        return best(self._lines, self._settings.recall_floor or 0.0)
 
     def look(self, step: int) -> Metrics | None:
         """Measures and writes it down, if it is time to.
@@ -139,10 +146,12 @@ class Guard:
         """
         if step % self._settings.watch_every and step != self._settings.steps:
             return None
+        line = self._watch.measure(step)
         with checkpoints.storage_errors(self._log.path):
-            self._log.append(self._watch.measure(step))
+            self._log.append(line)
             self._log.sync()
-        return self._log.lines[-1]
+        self._lines.append(line)
+        return line
 
     def close(self) -> None:
         """Closes the log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,20 @@ class HeldOut:
         ids: m photos.
         own: (h,) the photo of each caption, as its place among them.
         names: The reward that is trained on, and the one that is not, if any.
-        rewards: (m, 1 or 2) of the photos, in standard deviations of the gallery.
     """
 
     texts: tuple[str, ...]
     ids: tuple[str, ...]
     own: tuple[int, ...]
     names: tuple[str, ...]
-    rewards: Vectors
+
+    def rewards(self, gallery: Gallery, photos: Sequence[str]) -> Vectors:
+        """(n, 1 or 2) rewards of photos, in standard deviations of the gallery; NaN where one is missing."""
+        columns = []
+        for name in self.names:
+            mean, std = gallery.statistics(name)
+            columns.append((gallery.scores(name, photos) - np.float32(mean)) / np.float32(std or 1.0))
+        return np.stack(columns, 1)
 
 
 def hold_out(
@@ -44,7 +51,7 @@ def hold_out(
 ) -> tuple[Matched, PairsResult, HeldOut]:
     """Takes some photos' captions out of the training.
 
-    Grids of a query that is such a caption go, too; the photos may be in grids of others.
+    Grids of a query that is such a caption go, too. In grids of others the photos are masked later.
 
     Args:
         captions: All of them.
@@ -61,19 +68,17 @@ def hold_out(
     """
     names = _names(pairs, gallery, settings)
     photos = sorted(set(captions.ids))
-    scores = np.stack([_standardised(gallery, name, photos) for name in names], 1)
-    whole = [photo for photo, row in zip(photos, scores, strict=True) if np.isfinite(row).all()]
     count = min(MOST, round(settings.held_out * len(photos)))
-    if count < LEAST or len(whole) < count:
+    if count < LEAST:
         raise AlignmentError(
             f"{settings.held_out:.0%} of {len(photos)} captioned photos are too few to watch a training by",
             hint=f"caption more photos, or raise align.held_out: {LEAST} must be held out",
         )
-    chosen = sorted(whole[k] for k in np.random.default_rng([settings.seed, 3]).permutation(len(whole))[:count])
+    drawn = np.random.default_rng([settings.seed, 3]).permutation(len(photos))[:count]
+    chosen = sorted(photos[k] for k in drawn)
     place = {photo: k for k, photo in enumerate(chosen)}
     out = [(text, place[photo]) for text, photo in zip(captions.texts, captions.ids, strict=True) if photo in place]
-    rows = scores[np.searchsorted(photos, chosen)]
-    held = HeldOut(tuple(t for t, _ in out), tuple(chosen), tuple(k for _, k in out), names, rows)
+    held = HeldOut(tuple(t for t, _ in out), tuple(chosen), tuple(k for _, k in out), names)
     return _left(captions, set(chosen)), _without(pairs, set(held.texts)), held
 
 
@@ -87,11 +92,6 @@ def _names(pairs: PairsResult, gallery: Gallery, settings: AlignSettings) -> tup
             hint="name another reward of the gallery as align.watch_reward",
         )
     return (trained, gallery.default_reward(settings.watch_reward))
-
-
-def _standardised(gallery: Gallery, reward: str, photos: list[str]) -> Vectors:
-    mean, std = gallery.statistics(reward)
-    return (gallery.scores(reward, photos) - np.float32(mean)) / np.float32(std or 1.0)
 
 
 def _left(captions: Matched, photos: set[str]) -> Matched:

@@ -11,7 +11,7 @@ from aesalign_core.alignment.held_out import HeldOut, hold_out
 from aesalign_core.alignment.runs import BaseSpaces, RunRecord
 from aesalign_core.build import Builder
 from aesalign_core.captions import Matched
-from aesalign_core.encoder_names import run_name, run_of
+from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_name, run_of
 from aesalign_core.errors import AlignmentError, SpaceMismatchError
 from aesalign_core.fingerprints import fingerprint, of_file
 from aesalign_core.gallery import Gallery
@@ -20,8 +20,8 @@ from aesalign_core.preferences.records import PairsResult
 from aesalign_core.protocols import TrainableEncoder
 from aesalign_core.recipe import Recipe, Use
 
-_FREE_TO_CHANGE = {"checkpoint_every", "keep_checkpoints", "log_every"}
-"""Settings that do not change what is learnt."""
+_FREE_TO_CHANGE = {"checkpoint_every", "keep_checkpoints", "log_every", "micro_batch", "gradient_checkpointing"}
+"""Settings that do not change what is learnt, up to rounding."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def read(
     pretraining = "on" if matched else "off: no captions were given"
     if not settings.pretraining_weight:
         matched, pretraining = None, "off: its weight is 0"
+        if captions is not None and held is None:
+            builder.warn(f"{captions} is not used: align.pretraining_weight is 0")
     recipe = recipe.model_copy(update={"pairs": pairs.header.settings})
     return Inputs(pairs, digest, gallery, encoder, matched, pretraining, held, recipe)
 
@@ -97,7 +99,13 @@ def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]
     if run := run_of(use.use):
         folder, strength = run
         use = use.model_copy(update={"use": run_name(folder.resolve(), strength)})
+    elif encoder.name.startswith(MODEL_PREFIX) and is_model_spec(use.use):
+        use = use.model_copy(update={"use": encoder.name})  # which names a local file by its whole path
     return encoder, builder.recipe.model_copy(update={"encoder": use})
+
+
+def _rewards_of(inputs: Inputs, held: HeldOut) -> list[str]:
+    return [f"{name} {inputs.gallery.reward_fingerprints[name]}" for name in held.names]
 
 
 def describe(inputs: Inputs, builder: Builder) -> RunRecord:
@@ -118,7 +126,7 @@ def describe(inputs: Inputs, builder: Builder) -> RunRecord:
             "encoder": f"{spaces.text}/{spaces.image}",
             "pairs": inputs.pairs_digest[:16],
             "captions": fingerprint(captions.texts, captions.ids) if captions else "none",
-            "held out": fingerprint(held.texts, held.ids, held.names) if held else "none",
+            "held out": fingerprint(held.texts, held.ids, *_rewards_of(inputs, held)) if held else "none",
             "objective": recipe.objective.model_dump_json(),
             **{f"align.{name}": str(value) for name, value in settings.items()},
         },

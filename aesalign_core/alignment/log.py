@@ -31,26 +31,25 @@ class MetricsLog:
     Args:
         path: The file.
         after: Steps done: later lines are cut off, they will come again.
+
+    Attributes:
+        path: As given.
+        seconds: Training time up to the line that it goes on from.
     """
 
     def __init__(self, path: Path, *, after: int) -> None:
         self.path = path
-        self.lines = [line for line in read_metrics(path) if line.get("step", after + 1) <= after]
-        write_text(path, "".join(_line(values) for values in self.lines))
+        kept = [line for line in read_metrics(path) if line.get("step", after + 1) <= after]
+        write_text(path, "".join(_line(values) for values in kept))
+        self.seconds = kept[-1].get("seconds", 0.0) if kept else 0.0
         # Unbuffered: a line that a full disk refused must not come back when the file is closed.
         self._file = path.open("ab", buffering=0)
-
-    @property
-    def seconds(self) -> float:
-        """Training time up to the last line."""
-        return self.lines[-1].get("seconds", 0.0) if self.lines else 0.0
 
     def append(self, values: Metrics) -> None:
         """Adds a line."""
         left = memoryview(_line(values).encode())
         while left:
             left = left[self._file.write(left) :]
-        self.lines.append(values)
 
     def sync(self) -> None:
         """Waits until all lines are on the disk; called before a checkpoint, which must not be ahead of its log."""

@@ -76,7 +76,13 @@ def begin(folder: Path, record: RunRecord, recipe: Recipe, *, resume: bool) -> R
     old = runs.read_record(folder)
     if not resume:
         raise AlignmentError(f"there is a run in {folder} already", hint="name another folder, or resume it")
-    if differences := list(_differences(old.made_from, record.made_from)):
+    differences = list(_differences(old.made_from, record.made_from))
+    if differences and not (old.finished or any((folder / runs.CHECKPOINTS).glob("step-*"))):
+        # Another run was begun here and took no step that is kept: nothing is lost.
+        _write(folder, record)
+        write_text(folder / runs.RECIPE, recipes.dumps(recipe))
+        return record
+    if differences:
         raise AlignmentError(
             f"the run in {folder} is another one: " + ", ".join(differences),
             hint="name another folder, or give what it was started with to resume it",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aesalign_core.settings import Settings
 
@@ -34,10 +34,12 @@ class AlignSettings(Settings):
         micro_batch: Texts, and photos, that go through a head at once, for less memory and the same result: the
             losses still see the whole batch; None: all of a step.
         precision: That the heads compute in; weights, losses and optimiser stay float32.
-        gradient_checkpointing: Compute what lies inside a head again for the gradient rather than keep it.
+        gradient_checkpointing: Compute a head's blocks again for the gradient rather than keep what is inside them,
+            for heads that have blocks (`encoder.trainable_blocks`).
         recall_floor: Share of the base's recall on held-out captions that the step to be kept must have; of those
             steps the one that gained most reward is kept. None: nothing is held out, and the last step is kept.
-        held_out: Share of the captioned photos that are held out for it, with their captions.
+        held_out: Share of the captioned photos that are held out for it: their captions are not learnt from, and they
+            are masked in all grids.
         watch_reward: A reward of the gallery that is not trained on: a step where it falls while the trained one
             rises is told and not kept.
         watch_every: Steps between looks at what is held out.
@@ -72,3 +74,10 @@ class AlignSettings(Settings):
     checkpoint_every: int = Field(50, ge=1)
     keep_checkpoints: int = Field(2, ge=1)
     log_every: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _adapters_are_trained(self) -> Self:
+        for tower, rank in (("text", self.text_lora_rank), ("image", self.image_lora_rank)):
+            if rank and self.tune not in (tower, "both"):
+                raise ValueError(f"{tower}_lora_rank is set, but tune = {self.tune!r} does not train that head")
+        return self

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from aesalign_core.alignment.batches import Indices
 from aesalign_core.alignment.data import TrainingData
@@ -22,13 +21,10 @@ class Passes:
     Attributes:
         micro_batch: Items at once; None: all of a step.
         half: Whether in bfloat16, weights staying float32.
-        recompute: Whether what lies between a head's input and output is computed again for the gradient rather
-            than kept (gradient checkpointing).
     """
 
     micro_batch: int | None = None
     half: bool = False
-    recompute: bool = False
 
 
 class Embedded:
@@ -84,9 +80,6 @@ class Embedded:
         head, features = self._tower.head, self._tower.features
         assert head is not None  # noqa: S101 - the type checker's; a tower without a head is not embedded
         assert features is not None  # noqa: S101
-        if self._passes.recompute and torch.is_grad_enabled():
-            found: Tensor = checkpoint(embed, head, features[rows], half=self._passes.half, use_reentrant=False)
-            return found
         return embed(head, features[rows], half=self._passes.half)
 
 

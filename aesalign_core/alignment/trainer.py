@@ -43,7 +43,6 @@ class Trainer:
         self._passes = Passes(
             micro_batch=settings.micro_batch,
             half=settings.precision == "bf16",
-            recompute=settings.gradient_checkpointing,
         )
         self._optimizer = torch.optim.AdamW(_groups(self._weights, settings.weight_decay), lr=settings.learning_rate)
         self._grids = Batches(len(data.grid_photos), settings.batch_size, seed=settings.seed, stream=_GRIDS)
@@ -57,12 +56,15 @@ class Trainer:
             self._candidates = Batches(count, size, seed=settings.seed, stream=_CANDIDATES)
 
     def _heads(self) -> nn.ModuleDict:
-        heads = nn.ModuleDict(self.data.heads()).requires_grad_(True)
+        heads = nn.ModuleDict(self.data.heads())
         ranks = {"text": self.settings.text_lora_rank, "image": self.settings.image_lora_rank}
         with torch.random.fork_rng([]):
             torch.manual_seed(self.settings.seed)
             for tower in [name for name in heads if ranks[name]]:
                 heads[tower] = lora.adapt(tower, heads[tower], ranks[tower])
+        if self.settings.gradient_checkpointing:
+            for tower, head in heads.items():
+                _checkpoint(tower, head)
         self.data.replace_heads(dict(heads.items()))
         return heads
 
@@ -160,6 +162,17 @@ def ramp(step: int, steps: int, warmup: float, schedule: Schedule = "cosine") ->
     return 1 - done if schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
+def _checkpoint(tower: str, head: nn.Module) -> None:
+    """Has a head's blocks computed again for the gradient; the name is that of timm's and open_clip's models."""
+    switch = getattr(head, "set_grad_checkpointing", None)
+    if switch is None:
+        raise AlignmentError(
+            f"the {tower} head is too small for align.gradient_checkpointing: it has no blocks to compute again",
+            hint="use align.micro_batch for less memory",
+        )
+    switch(True)
+
+
 def _copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone().contiguous() for name, value in weights.items()}
 
@@ -175,6 +188,8 @@ def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[
 def _moments(stored: dict[str, Tensor], name: str, weight: nn.Parameter) -> dict[str, Tensor]:
     moments = {key: stored.get(f"{name}.{key}") for key in ("step", "exp_avg", "exp_avg_sq")}
     found = {key: value for key, value in moments.items() if value is not None}
+    if not found:  # no gradient has reached it yet, and AdamW has nothing on it
+        return {}
     if len(found) != len(moments) or any(v.shape != weight.shape for k, v in found.items() if k != "step"):
         raise ValueError(f"the optimiser's state of {name} is missing or of another shape")
     # AdamW keeps its count of steps on the CPU.

@@ -93,6 +93,8 @@ def _show(result: AlignResult) -> None:
     ]
     rows = [[name, f"{result.first[name]:.4f}", f"{result.last[name]:.4f}"] for name in names]
     console.table("", ["", "first step", f"step {result.steps}"], rows, numbers=[1, 2])
+    if result.kept == 0:
+        console.out().print("no step was better on what was held out: these are the weights it began with")
     if result.held_out:
         _show_held_out(result)
     if result.tuned == ("text",):

@@ -10,6 +10,7 @@ from torch.nn.functional import logsigmoid, normalize
 
 from aesalign_core.alignment.batches import Indices
 from aesalign_core.alignment.data import TrainingData
+from aesalign_core.alignment.towers import similarities
 from aesalign_core.protocols import PreferenceBatch
 from aesalign_prefrl.grids import pair_mask
 
@@ -45,17 +46,40 @@ class ByPairs:
             total += float(loss.detach())
         return total, count
 
-    def _pairs(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows of the text tower, and of the image tower for the preferred and the other photo."""
+    def step_by_grid(self, queries: Indices) -> tuple[float, int]:
+        """The same, each grid's query and photos embedded once by policy and reference, no photo shared or kept."""
+        rows = torch.from_numpy(queries)
+        photos, mask = self._data.grid_photos[rows], pair_mask(self._batch(rows), rows_only=False, margin=0.0)
+        with torch.no_grad():
+            reference = self._similar(self._reference, rows, photos)
+        shift = self._similar(self._policy, rows, photos) - reference
+        margins = (shift.unsqueeze(2) - shift.unsqueeze(1))[mask]
+        loss = -logsigmoid(margins).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach()), len(margins)
+
+    def _similar(self, heads: Mapping[str, nn.Module], rows: Tensor, photos: Tensor) -> Tensor:
+        texts, images = self._data.text.features, self._data.image.features
+        assert texts is not None
+        assert images is not None
+        text = normalize(heads["text"](texts[rows]), dim=1)
+        image = normalize(heads["image"](images[photos.flatten()]), dim=1)
+        return similarities(text, image, self._data.temperature)
+
+    def _batch(self, rows: Tensor) -> PreferenceBatch:
         data, photos = self._data, self._data.grid_photos[rows]
-        batch = PreferenceBatch(
+        return PreferenceBatch(
             policy=data.reference[rows],
             reference=data.reference[rows],
             rewards=data.rewards[rows],
             bands=data.bands.expand_as(photos),
             valid=data.readable[photos],
         )
-        grid, better, worse = pair_mask(batch, rows_only=False, margin=0.0).nonzero(as_tuple=True)
+
+    def _pairs(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows of the text tower, and of the image tower for the preferred and the other photo."""
+        photos = self._data.grid_photos[rows]
+        grid, better, worse = pair_mask(self._batch(rows), rows_only=False, margin=0.0).nonzero(as_tuple=True)
         return rows[grid], photos[grid, better], photos[grid, worse]
 
     def _margin(self, heads: Mapping[str, nn.Module], query: Tensor, chosen: Tensor, rejected: Tensor) -> Tensor:

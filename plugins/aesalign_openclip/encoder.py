@@ -77,7 +77,7 @@ class OpenClipEncoder:
         from aesalign_openclip import heads, loading, precision, spec
 
         loaded = loading.load(spec.parse(settings.model), image_size=settings.image_size, resize=settings.resize)
-        self.name = f"open_clip:{settings.model}"
+        self.name = f"open_clip:{spec.absolute(settings.model)}"
         self.device = context.device
         self.precision = precision.choose(settings.precision, self.device)
         self.batch_size = settings.batch_size or (64 if self.device == "cpu" else 256)

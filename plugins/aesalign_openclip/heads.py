@@ -46,8 +46,11 @@ class Heads:
         Raises:
             ModelError: The last blocks of such a tower cannot be taken.
         """
-        if changed := self._changed.get(tower):
-            return copy.deepcopy(changed)
+        changed = self._changed.get(tower)
+        return self._own(tower) if changed is None else copy.deepcopy(changed)
+
+    def _own(self, tower: Tower) -> nn.Module:
+        """The model's own."""
         if self.blocks:
             return tails.tail_of(self._model, tower, self.blocks, self._name)
         head = nn.Linear(self._dim, self._dim, bias=False, device=self._device)
@@ -61,11 +64,18 @@ class Heads:
             ModelError: Weights of another shape, or with numbers that are not finite.
         """
         other = copy.copy(self)
-        other._changed = self._changed | {tower: self._checked(tower, state) for tower, state in given.items()}
+        other._changed = dict(self._changed)
+        for tower, state in given.items():
+            head = self._checked(tower, state)
+            # The model's own weights are no change, and make no other space.
+            if _same(head.state_dict(), self._own(tower).state_dict()):
+                other._changed.pop(tower, None)
+            else:
+                other._changed[tower] = head
         return other
 
     def _checked(self, tower: Tower, state: Mapping[str, torch.Tensor]) -> nn.Module:
-        head = self.of(tower)
+        head = self._own(tower)
         expected = {key: tuple(value.shape) for key, value in head.state_dict().items()}
         shapes = {key: tuple(value.shape) for key, value in state.items()}
         if shapes != expected:
@@ -94,3 +104,7 @@ class Heads:
             return fingerprint(self._towers[tower], identity.of_weights({"weight": torch.eye(self._dim)}))
         kind = ("blocks",) if self.blocks else ()
         return fingerprint(self._towers[tower], *kind, identity.of_weights(head.state_dict()))
+
+
+def _same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, other[name]) for name, value in one.items())

@@ -58,6 +58,12 @@ def parse(model: str) -> ModelSpec:
     raise ModelError(f"open_clip has no weights {rest!r} for {arch}", hint=_nearest(rest, tags))
 
 
+def absolute(model: str) -> str:
+    """The name that means the same model in every folder: a local file by its whole path."""
+    known = parse(model)
+    return model if known.file is None else f"{known.arch}/{known.file.resolve()}"
+
+
 def _tags(arch: str, model: str) -> list[str]:
     import open_clip
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+from torch.utils.checkpoint import checkpoint
 
 from aesalign_core.errors import ModelError
 from aesalign_core.types import Tower
@@ -45,14 +46,22 @@ class Tail(nn.Module):
         own = nn.Parameter(projection.detach().clone()) if isinstance(projection, Tensor) else projection
         self.projection = copy.deepcopy(own)
         self.register_buffer("mask", mask, persistent=False)
-        self.tokens, self.norm_first = tokens, norm_first
+        self.tokens, self.norm_first, self._recompute = tokens, norm_first, False
+        self.requires_grad_(True)  # the model that they are copied from is frozen
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Whether what is inside a block is computed again for the gradient rather than kept."""
+        self._recompute = enable
 
     def forward(self, features: Tensor) -> Tensor:
         """(n, t·w + t) → (n, d), not normalised."""
         share = features[:, -self.tokens :]
         x = features[:, : -self.tokens].reshape(len(features), self.tokens, -1)
         for block in self.blocks:
-            x = block(x, attn_mask=self.mask)
+            if self._recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, attn_mask=self.mask, use_reentrant=False)
+            else:
+                x = block(x, attn_mask=self.mask)
         if self.norm_first:
             pooled = torch.einsum("ntw,nt->nw", self.norm(x), share.to(x.dtype))
         else:

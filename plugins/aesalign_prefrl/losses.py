@@ -94,6 +94,7 @@ def plackett_luce(batch: PreferenceBatch, *, beta: float) -> ObjectiveOutput:
 
 def _output(loss: Tensor, logits: Tensor, pairs: Tensor, count: Tensor) -> ObjectiveOutput:
     with torch.no_grad():
-        accuracy = (pairs & (logits > 0)).sum() / count.clamp(min=1)
+        right = (logits > 0) + 0.5 * (logits == 0)  # a tie is half right
+        accuracy = (pairs * right).sum() / count.clamp(min=1)
         margin = (logits * pairs).sum() / count.clamp(min=1)
     return ObjectiveOutput(loss=loss, accuracy=accuracy, margin=margin, pairs=count)

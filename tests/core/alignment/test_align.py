@@ -82,7 +82,7 @@ def test_tuning_images_makes_another_space_that_the_old_gallery_refuses(
 def test_the_first_step_is_at_the_reference(text_run: AlignResult) -> None:
     first = text_run.first
     assert first["preference_loss"] == pytest.approx(math.log(2), abs=1e-6)
-    assert (first["accuracy"], first["margin"]) == (0, pytest.approx(0, abs=1e-6))
+    assert (first["accuracy"], first["margin"]) == (pytest.approx(0.5), pytest.approx(0, abs=1e-6))
     # 4 grids, batches of 3: 2 x 4 photos each. Rewards are all different.
     assert first["pairs"] > 3 * 4 * 3
 

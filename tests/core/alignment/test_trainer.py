@@ -63,12 +63,55 @@ def test_parts_of_any_size(
     assert [line["loss"] for line in lines] == pytest.approx([line["loss"] for line in plain[0]], rel=1e-4)
 
 
-@pytest.mark.parametrize("micro_batch", [None, 4])
-def test_what_is_computed_again_is_the_same(
-    world: World, plain: tuple[Lines, dict[str, torch.Tensor]], tmp_path: Path, micro_batch: int | None
+def test_the_reference_goes_through_in_parts_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines, _ = trained(world, tmp_path / "run", gradient_checkpointing=True, micro_batch=micro_batch)
-    assert [line["loss"] for line in lines] == pytest.approx([line["loss"] for line in plain[0]], rel=1e-4)
+    seen: list[int] = []
+    own = torch.nn.Linear.forward
+
+    def counting(self: torch.nn.Linear, rows: torch.Tensor) -> torch.Tensor:
+        seen.append(len(rows))
+        return own(self, rows)
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", counting)
+    guard = {"recall_floor": 0.5, "held_out": 0.5, "watch_every": 20}
+    trained(world, tmp_path / "run", micro_batch=4, **guard)
+    assert max(seen) == 4
+
+
+def test_a_small_head_has_nothing_to_compute_again(world: World, tmp_path: Path) -> None:
+    with pytest.raises(AlignmentError, match="has no blocks to compute again"):
+        trained(world, tmp_path / "run", gradient_checkpointing=True)
+    # The folder is not lost to the run that follows the advice.
+    lines, _ = trained(world, tmp_path / "run", micro_batch=4)
+    assert len(lines) == 40
+
+
+def test_adapters_for_a_head_that_is_not_trained_are_refused() -> None:
+    with pytest.raises(ValueError, match="image_lora_rank is set, but tune = 'text'"):
+        AlignSettings(tune="text", image_lora_rank=4)
+
+
+def test_a_weight_without_a_gradient_does_not_spoil_checkpoints(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Idle(torch.nn.Linear):
+        def __init__(self, own: torch.nn.Module) -> None:
+            super().__init__(own.in_features, own.out_features, bias=False)  # type: ignore[arg-type]
+            self.load_state_dict(own.state_dict())
+            self.idle = torch.nn.Parameter(torch.ones(3))
+            self.fixed = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+
+    own = colours.ColourEncoder.text_head
+    monkeypatch.setattr(colours.ColourEncoder, "text_head", lambda self: Idle(own(self)))
+
+    def stop(phase: str, done: int, total: int, metrics: Any) -> None:
+        if (phase, done) == ("training", 25):
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        world.align(tmp_path / "run", progress=stop)
+    assert world.align(tmp_path / "run").resumed_from == 20
 
 
 def test_half_precision_begins_at_the_reference_and_goes_the_same_way(
