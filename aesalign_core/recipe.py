@@ -66,7 +66,7 @@ class Recipe(Settings):
     rephraser: Use = Use(use="template")
     rewards: tuple[Use, ...] = (Use(use="embedded"),)
     retriever: Use = Use(use="lancedb")
-    objective: Use = Use(use="ranked_dpo")
+    objective: Use = Use(use="reward_distillation")
     judge: Use = Use(use="reward")
     pairs: PairSettings = PairSettings()
     align: AlignSettings = AlignSettings()

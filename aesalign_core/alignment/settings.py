@@ -14,6 +14,8 @@ Schedule = Literal["cosine", "linear", "constant"]
 class AlignSettings(Settings):
     """How an encoder is aligned. `docs/paper.md` maps each setting to its quantity in the paper.
 
+    The defaults are what `docs/alignment.md` measured best for the text tower.
+
     Attributes:
         tune: Which towers' heads are trained. `text` leaves every gallery valid.
         steps: Optimiser steps.
@@ -50,15 +52,15 @@ class AlignSettings(Settings):
     """
 
     tune: Literal["text", "image", "both"] = "text"
-    steps: int = Field(300, ge=1, le=100_000_000)
+    steps: int = Field(600, ge=1, le=100_000_000)
     batch_size: int = Field(256, ge=1, le=1_000_000)
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: float = Field(0.05, ge=0, le=1)
     schedule: Schedule = "cosine"
     clip: float = Field(1.0, gt=0)
-    pretraining_weight: float = Field(0.1, ge=0)
-    pretraining_batch: int = Field(256, ge=2, le=1_000_000)
+    pretraining_weight: float = Field(3.0, ge=0)
+    pretraining_batch: int = Field(512, ge=2, le=1_000_000)
     kl_weight: float = Field(0.0, ge=0)
     kl_candidates: int = Field(1024, ge=2, le=1_000_000)
     text_lora_rank: int = Field(0, ge=0, le=4096)

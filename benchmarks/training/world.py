@@ -45,7 +45,9 @@ class World:
 
 def builder(settings: AlignSettings | None = None) -> Builder:
     """Of the embedded encoder, on the CPU."""
-    recipe = Recipe(device="cpu", encoder=Use(use="embedded"), rewards=(Use(use="embedded"),))
+    recipe = Recipe(
+        device="cpu", encoder=Use(use="embedded"), rewards=(Use(use="embedded"),), objective=Use(use="ranked_dpo")
+    )
     return Builder(recipe.model_copy(update={"align": settings or AlignSettings()}))
 
 

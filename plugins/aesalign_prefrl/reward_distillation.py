@@ -15,7 +15,7 @@ class RewardDistillationSettings(PairwiseSettings):
         target: Similarity ÷ τ per standard deviation of reward, for β = 1.
     """
 
-    target: float = Field(0.5, gt=0)
+    target: float = Field(1.0, gt=0)
 
 
 class RewardDistillation(Pairwise[RewardDistillationSettings]):

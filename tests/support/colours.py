@@ -268,7 +268,9 @@ def registry() -> plugins.Registry:
 def builder(*rewards: str, **recipe: Any) -> Builder:
     """A builder whose encoder is `colours`; rewards by name, `brightness` by default."""
     uses = tuple(Use(use=name) for name in rewards or ("brightness",))
-    values = {"encoder": Use(use="colours"), "rewards": uses, "device": "cpu", **recipe}
+    values = {
+        "encoder": Use(use="colours"), "rewards": uses, "device": "cpu", "objective": Use(use="ranked_dpo"), **recipe
+    }  # fmt: skip
     return Builder(Recipe(**values), found=registry())
 
 

@@ -24,7 +24,10 @@ TRAINED = ("yellow", "cyan", "red", "blue")
 HELD_OUT = ("magenta", "white")
 """Colours whose brightest photo is not the nearest to begin with."""
 LEVELS = 10
-QUICK = {"steps": 40, "learning_rate": 0.03, "batch_size": 3, "pretraining_batch": 8, "checkpoint_every": 10}
+QUICK = {
+    "steps": 40, "learning_rate": 0.03, "batch_size": 3, "pretraining_weight": 0.1, "pretraining_batch": 8,
+    "checkpoint_every": 10,
+}  # fmt: skip
 
 
 class Beautiful:

@@ -6,12 +6,15 @@ from typing import Any
 
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.preferences.settings import PairSettings
-from aesalign_core.recipe import Recipe
+from aesalign_core.recipe import Recipe, Use
 from aesalign_core.settings import Settings
 
 PAIRS = PairSettings(rows=2, columns=6, candidates=40)
-ALIGN = AlignSettings(tune="both", steps=40, batch_size=64, learning_rate=1e-4, pretraining_weight=1.0)
+ALIGN = AlignSettings(
+    tune="both", steps=40, batch_size=64, learning_rate=1e-4, pretraining_weight=1.0, pretraining_batch=256
+)
 """Both towers: that a picture is flawed is seen by the image tower, whatever was asked."""
+OBJECTIVE = Use(use="ranked_dpo")
 CANDIDATES_SHARE = 0.25
 """Of the photos, that may be candidates of one query: further down a ranking nothing is relevant."""
 
@@ -26,7 +29,8 @@ def recipe_for(recipe: Recipe, *, photos: int, seed: int) -> Recipe:
     """
     pairs = _fit(PAIRS, photos).model_copy(update=_written(recipe.pairs))
     align = ALIGN.model_copy(update={"seed": seed, **_written(recipe.align)})
-    return recipe.model_copy(update={"pairs": pairs, "align": align})
+    objective = recipe.objective if "objective" in recipe.model_fields_set else OBJECTIVE
+    return recipe.model_copy(update={"pairs": pairs, "align": align, "objective": objective})
 
 
 def without_captions(recipe: Recipe, given: Recipe) -> Recipe:
