@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,12 @@ CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Watch = Callable[[str], bytes | None]
 
 
+def _as_a_shell_would() -> None:
+    """In the child: the terminal is its own, and Ctrl-C reaches it even if the tests run in the background."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def in_terminal(folder: Path, *arguments: object, watch: Watch | None = None) -> tuple[int, str]:
     """Runs a command whose streams are a terminal; `watch` sees all output so far and may type keys, once."""
     own, its = pty.openpty()
@@ -25,7 +34,7 @@ def in_terminal(folder: Path, *arguments: object, watch: Watch | None = None) ->
     process = subprocess.Popen(
         command, cwd=folder, stdin=its, stdout=its, stderr=its, start_new_session=True,
         env={**os.environ, "COLUMNS": "140", "TERM": "xterm-256color"},
-        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+        preexec_fn=_as_a_shell_would,
     )  # fmt: skip
     os.close(its)
     seen, typed, end = "", False, time.monotonic() + 280
