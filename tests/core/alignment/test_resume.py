@@ -210,3 +210,31 @@ def test_a_checkpoint_is_json_and_safetensors(whole: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["step"] == 40
     assert set(manifest["versions"]) == {"aesalign", "torch"}
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_lost_or_damaged_weights_are_made_again(
+    world: World, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: bool
+) -> None:
+    run = world.align(tmp_path / "run").run
+    path = run / "aligned.safetensors"
+    good = path.read_bytes()
+    if lost:
+        path.unlink()
+    else:
+        path.write_bytes(good + b"\0")
+    again = world.align(run)
+    assert not again.already_finished
+    assert "aligned.safetensors is missing or damaged, and is made again" in capsys.readouterr().err
+    assert path.read_bytes() == good
+    assert_same(run, whole)
+    assert world.align(run).already_finished
+
+
+def test_a_run_that_took_no_step_gives_its_folder_up(world: World, tmp_path: Path) -> None:
+    with pytest.raises(InterruptedError):
+        world.align(tmp_path / "run", progress=stop_at(3), learning_rate=9.0)
+    result = world.align(tmp_path / "run")
+    assert result.steps == 40
+    with pytest.raises(AlignmentError, match=r"align\.learning_rate is 0\.5, was 0\.03"):
+        world.align(tmp_path / "run", learning_rate=0.5)
