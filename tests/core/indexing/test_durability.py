@@ -42,6 +42,8 @@ def start(photos: Path, place: Path, before: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code, str(photos), str(place)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Tests in the background of a shell ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def scores_both(request: Received) -> str:
 
 
 def scores_one(request: Received) -> str:
-    (sheet,) = pictures(request)
+    sheet = pictures(request)[0]
     return json.dumps({**dict.fromkeys(ASPECTS, 5 if np.percentile(sheet, 20) > 100 else 2), "reason": "light"})
 
 
@@ -99,8 +99,6 @@ GOOD = {"ranker": ranks, "cp_scorer": scores_both, "scorer": scores_one}
 def test_each_mode_judges_what_it_is_shown(
     judge: MakeJudge, llm_server: LlmServer, rows: Any, mode: str, pictures_as: str
 ) -> None:
-    if mode == "scorer" and pictures_as == "separate":
-        pytest.skip("scorer's picture is read whole by this server")
     llm_server.script(Step(GOOD[mode]))
     made = judge(mode=mode, pictures=pictures_as)
     assert isinstance(made, Judge)
