@@ -34,7 +34,7 @@ def main() -> None:
     features = FeatureStore(read(given.photos), given.cache)
     base = Base(features, split(features.photographs, seed=1), given.out / "seed-1", seed=1)
     world = World(base, 0, lambda _: None)
-    run = world.run(folder_of(given.method), TRAINED[given.method])
+    run = world.folder / "runs" / folder_of(given.method)
     queries = [caption.text for caption in world.captions(world.judged)][:QUERIES]
 
     def searched(encoder: Encoder, weight: float = 0.0) -> None:
