@@ -39,7 +39,7 @@ bench: install ## index throughput and memory, each against its baseline in the 
 bench-training: install ## a training step against the plain way to write one
 	$(BIN)/python -m benchmarks.training --photos $(PHOTOS)
 
-bench-alignment: install ## the aligned encoder against every trick that needs no training; about 40 minutes
+bench-alignment: install ## the aligned encoder against every trick that needs no training; about an hour
 	$(BIN)/python -m benchmarks.alignment --photos $(PHOTOS) --out runs/bench-alignment
 
 train: install ## the embedded heads again, from the photographs

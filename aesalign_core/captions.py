@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aesalign_core.errors import AesalignError
-from aesalign_core.files import write_text
+from aesalign_core.files import read_text, write_text
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -83,13 +83,9 @@ def write_captions(path: Path, captions: Sequence[Caption]) -> None:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _wrong(path, f"larger than {MAX_BYTES / 1e9:g} GB")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise _wrong(path, "not UTF-8 text") from None
-    except OSError as error:
-        raise _wrong(path, error.strerror or "unreadable") from None
+        return read_text(path, limit=MAX_BYTES)
+    except ValueError as error:
+        raise _wrong(path, str(error)) from None
 
 
 def _caption(path: Path, line: int, row: Sequence[str], file: int, caption: int) -> Caption:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Writing files so that a reader sees the old one or the new one, never half of one; reading texts of strangers."""
 
 from __future__ import annotations
 
@@ -46,3 +46,23 @@ def write_text(path: Path, text: str) -> None:
     """Replaces a file's text."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """A file's text, a byte order mark left out.
+
+    Args:
+        path: The file.
+        limit: Most bytes that are read.
+
+    Raises:
+        ValueError: It cannot be read, is too large or no UTF-8; its words say which, and not the file.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise ValueError(f"larger than {limit:,} bytes")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8 text") from None
+    except OSError as error:
+        raise ValueError(error.strerror or "unreadable") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aesalign_core.errors import AesalignError, QueryError
+from aesalign_core.files import read_text
 from aesalign_core.searching import check_query
 
 MAX_BYTES = 100_000_000
@@ -17,12 +18,9 @@ def read_queries(path: Path) -> list[str]:
         QueryError: The file cannot be read, holds none, or one of them cannot be searched; the error names the line.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise QueryError(f"{path} is larger than {MAX_BYTES:,} bytes", hint="split it")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise QueryError(f"cannot read the queries {path}: {reason}") from None
+        lines = read_text(path, limit=MAX_BYTES).splitlines()
+    except ValueError as error:
+        raise QueryError(f"cannot read the queries {path}: {error}") from None
     queries = []
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -16,14 +16,13 @@ The ways are timed by turns, several times, and the spread is printed with the m
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from aesalign_core.recipe import Recipe, Use
 from aesalign_core.types import Vectors
 from aesalign_embedded.encoder import EmbeddedEncoder
 from benchmarks.by_hand import by_hand
+from benchmarks.measuring import by_turns, own_peak, peak_of
 
 GOALS = {"bare": 0.8, "loop": 2.0, "our_loop": None}
 MEMORY_GOAL = 1.15
@@ -45,13 +45,6 @@ MEMORY_GOAL = 1.15
 
 def _builder(encoder: str, rewards: Sequence[str]) -> Builder:
     return Builder(Recipe(encoder=Use(use=encoder), rewards=tuple(Use(use=r) for r in rewards)))
-
-
-def _timed(work: Callable[[], int]) -> float:
-    """Photos a second."""
-    started = time.perf_counter()
-    count = work()
-    return count / (time.perf_counter() - started)
 
 
 def speeds(paths: Sequence[Path], builder: Builder, *, batch: int, rounds: int) -> dict[str, list[float]]:
@@ -81,15 +74,13 @@ def speeds(paths: Sequence[Path], builder: Builder, *, batch: int, rounds: int) 
         plain = by_hand(encoder)
         _same(plain(few), encoder.encode_pixels([encoder.preprocess(Image.open(path)) for path in few]))
         ways |= {"loop": lambda: len(plain(few)), "our_loop": our_loop}
-    for way in ways.values():
-        way()  # warm: code paths, caches of files, memory pools
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds):
-        start = turn % len(ways)
-        order = [*ways][start:] + [*ways][:start]
-        for name in order:
-            found[name].append(_timed(ways[name]))
-    return found
+    done = dict.fromkeys(ways, 0)
+
+    def counted(name: str) -> None:
+        done[name] = ways[name]()
+
+    seconds = by_turns({name: functools.partial(counted, name) for name in ways}, rounds)
+    return {name: [done[name] / each for each in found] for name, found in seconds.items()}
 
 
 def _same(theirs: Vectors, ours: Vectors) -> None:
@@ -127,20 +118,13 @@ def peak_memory(source: Path, encoder: str, rewards: Sequence[str], batch: int) 
     """Peak resident memory, in MB, of a fresh process that indexes a folder."""
     own = [sys.executable, "-m", "benchmarks.indexing", "--measure", "--photos", str(source), "--encoder", encoder]
     named = [part for reward in rewards for part in ("--reward", reward)]
-    done = subprocess.run(
-        [*own, *named, "--batch-size", str(batch)], capture_output=True, text=True, check=False, timeout=3600
-    )
-    if done.returncode:
-        raise SystemExit(f"measuring memory failed: {done.stderr.strip().splitlines()[-1:]}")
-    return float(done.stdout.splitlines()[-1])
+    return peak_of([*own, *named, "--batch-size", str(batch)])
 
 
 def _measure(source: Path, builder: Builder, batch: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         index(source, Path(folder, "gallery"), builder, batch_size=batch)
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(int(kilobytes) / 1000)
+    print(own_peak())
 
 
 def _copies(paths: Sequence[Path], count: int, folder: Path) -> Path:

@@ -125,6 +125,8 @@ def align(
             return _result(out, inputs, record, settings, already_finished=True)
         if settings.pretraining_weight and not inputs.captions:
             builder.warn(f"the pre-training loss is {inputs.pretraining}; retrieval accuracy may fall unnoticed")
+        for leftover in (out / runs.FEATURES).glob(".*.npy"):  # of a run that was killed; this one holds the lock
+            leftover.unlink()
         data = training_data.prepare(inputs, settings, features or out / runs.FEATURES, progress or _silent)
         trainer = Trainer(data, objective, settings)
         base = trainer.trained()
@@ -155,7 +157,7 @@ def _warn(result: AlignResult, settings: AlignSettings, builder: Builder) -> Non
     if result.gamed:
         builder.warn(
             f"from step {result.gamed[0]} on the trained reward was gamed: it rose on held-out queries while"
-            f" {settings.watch_reward!r} fell; nothing from there on is kept, but step {result.kept}"
+            f" {settings.watch_reward!r} fell; nothing from there on is kept, step {result.kept} is"
         )
     if result.kept == 0:
         builder.warn(

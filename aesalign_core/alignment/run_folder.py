@@ -79,6 +79,8 @@ def begin(folder: Path, record: RunRecord, recipe: Recipe, *, resume: bool) -> R
     differences = list(_differences(old.made_from, record.made_from))
     if differences and not (old.finished or any((folder / runs.CHECKPOINTS).glob("step-*"))):
         # Another run was begun here and took no step that is kept: nothing is lost.
+        for log in (runs.METRICS, runs.WATCH):
+            (folder / log).unlink(missing_ok=True)
         _write(folder, record)
         write_text(folder / runs.RECIPE, recipes.dumps(recipe))
         return record

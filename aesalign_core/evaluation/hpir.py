@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from aesalign_core.errors import EvaluationError
-from aesalign_core.files import write_text
+from aesalign_core.files import read_text, write_text
 from aesalign_core.settings import Settings
 
 MAX_BYTES = 2_000_000_000
@@ -108,13 +108,9 @@ def read_hpir(path: Path, *, photos_root: Path | None = None) -> list[Item]:
         EvaluationError: It cannot be read, or a line is wrong; the error names the line and the field.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise EvaluationError(f"{path} is larger than {MAX_BYTES / 1e9:g} GB")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise EvaluationError(f"cannot read {path}: not UTF-8 text", hint=_HINT) from None
-    except OSError as error:
-        raise EvaluationError(f"cannot read {path}: {error.strerror or error}") from None
+        lines = read_text(path, limit=MAX_BYTES).splitlines()
+    except ValueError as error:
+        raise EvaluationError(f"cannot read {path}: {error}", hint=_HINT) from None
     items = [_item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not items:
         raise EvaluationError(f"{path} holds no item", hint=_HINT)

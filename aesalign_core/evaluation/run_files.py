@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aesalign_core.errors import EvaluationError
+from aesalign_core.files import read_text, write_text
 
 MAX_BYTES = 2_000_000_000
 Rankings = dict[str, list[str]]
@@ -27,13 +28,9 @@ def read_rankings(path: Path) -> Rankings:
         EvaluationError: It cannot be read; the error names the line.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise EvaluationError(f"{path} is larger than {MAX_BYTES / 1e9:g} GB")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise EvaluationError(f"cannot read {path}: not UTF-8 text", hint=_HINT) from None
-    except OSError as error:
-        raise EvaluationError(f"cannot read {path}: {error.strerror or error}") from None
+        text = read_text(path, limit=MAX_BYTES)
+    except ValueError as error:
+        raise EvaluationError(f"cannot read {path}: {error}", hint=_HINT) from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         raise EvaluationError(f"{path} holds no ranking", hint=_HINT)
@@ -46,7 +43,6 @@ def write_trec(path: Path, rankings: Mapping[str, list[str]], *, tag: str) -> No
     Raises:
         EvaluationError: A query, photo or tag holds white space, which the format cannot hold.
     """
-    from aesalign_core.files import write_text
 
     def line(query: str, rank: int, photo: str, score: int) -> str:
         if any(len(part.split()) != 1 for part in (query, photo, tag)):

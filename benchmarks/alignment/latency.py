@@ -17,7 +17,7 @@ from aesalign_embedded.training.split import read
 from benchmarks.alignment.methods import TRAINED, folder_of
 from benchmarks.alignment.split import split
 from benchmarks.alignment.world import REWARD, Base, World
-from benchmarks.timing import by_turns, ratio
+from benchmarks.measuring import by_turns, ratio
 
 QUERIES, WEIGHT = 40, 0.02
 

@@ -21,7 +21,6 @@ import math
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,7 +37,7 @@ from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.alignment.towers import embed
 from aesalign_core.alignment.trainer import Trainer
 from aesalign_core.images.decoding import decode
-from benchmarks.timing import by_turns, ratio
+from benchmarks.measuring import by_turns, own_peak, peak_of, ratio
 from benchmarks.training.by_pairs import ByPairs
 from benchmarks.training.world import World, builder, encoder_of, enlarge, make
 
@@ -149,20 +148,14 @@ def memory(world: World, folder: Path) -> dict[str, Any]:
     for gallery in (world.gallery, large):
         count = len(Gallery.open(gallery, builder()))
         own = [sys.executable, "-m", "benchmarks.training", "--measure", str(gallery), str(world.pairs)]
-        done = subprocess.run(
-            [*own, str(world.captions), "--photos", "-"], capture_output=True, text=True, check=False, timeout=3600
-        )
-        if done.returncode:
-            raise SystemExit(f"measuring memory failed: {done.stderr.strip().splitlines()[-1:]}")
-        peaks[str(count)] = float(done.stdout.splitlines()[-1])
+        peaks[str(count)] = peak_of([*own, str(world.captions), "--photos", "-"])
     return {"peak_mb": peaks, "ratio": max(peaks.values()) / min(peaks.values()), "goal": GOALS["memory"]}
 
 
 def _measure(gallery: Path, pairs: Path, captions: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         align(pairs, gallery, Path(folder, "run"), builder(AlignSettings(steps=20)), captions=captions)
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    print(int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1000)
+    print(own_peak())
 
 
 def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
