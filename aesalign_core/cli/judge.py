@@ -111,7 +111,7 @@ def _estimate(chosen: Judge, queries: list[str], rows: list[list[list[str]]], *,
     if json:
         console.print_json({"requests": found.requests, "tokens": found.tokens, "cost": found.cost})
         return
-    price = "no price is known" if found.cost is None else f"${found.cost:.2f}"
+    price = "no price is known" if found.cost is None else f"${found.cost:.4f}"
     told = f"{found.requests:,} questions, {found.tokens:,} tokens and {price} at most, before what is in the cache"
     console.out().print(told, markup=False)
 

@@ -128,6 +128,6 @@ def fatal(error: AttemptError, *, provider: Provider, answered: bool) -> LlmErro
         message, hint = wrong[error.status]
         return LlmError(f"{message} (status {error.status})", hint=hint)
     if error.unreachable and not answered:
-        hint = "check the network and `api_base`; the rephraser `template` works offline"
+        hint = "check the network and `api_base`; the rephraser `template` and the judge `reward` work offline"
         return LlmError(f"cannot connect to {address}", hint=hint)
     return None

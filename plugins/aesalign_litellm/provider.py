@@ -125,7 +125,7 @@ class Provider:
     def _no_key(self, variables: Sequence[str]) -> LlmError:
         return LlmError(
             f"no API key for {self.settings.model}: {' or '.join(variables)} is not set",
-            hint=f"export {variables[0]}=…, or use the rephraser `template`, which needs none",
+            hint=f"export {variables[0]}=…; the rephraser `template` and the judge `reward` need none",
         )
 
     def prices(self) -> Prices | None:
