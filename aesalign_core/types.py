@@ -150,7 +150,8 @@ class PreferenceGrid:
         query: The query that is trained: the user's own.
         rephrased: The text that the candidates were retrieved with.
         ids: u tuples of v photo ids.
-        rewards: (u, v) float32, falling (not rising) along each row.
+        rewards: (u, v) float32, falling (not rising) along each row: what each photo counts with, see
+            `PairSettings.hard_negatives`.
         similarities: (u, v) float32, cosine with the rephrased query.
     """
 

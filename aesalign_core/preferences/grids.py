@@ -37,7 +37,7 @@ def cut_grid(
         ids: n photo ids.
         similarities: (n,) cosine with the rephrased query.
         rewards: (n,) reward.
-        settings: u, v, stride and margin.
+        settings: u, v, stride, margin and hard negatives.
         std: The gallery's standard deviation of the reward, the unit of `settings.margin`.
         query: Goes into the grid.
         rephrased: Goes into the grid.
@@ -48,23 +48,47 @@ def cut_grid(
     names = np.asarray(ids, dtype=object)
     similarity, reward = np.asarray(similarities, dtype=np.float32), np.asarray(rewards, dtype=np.float32)
     ranked = _rank(names, similarity, reward)
+    last = settings.candidates if settings.hard_negatives else len(ranked)
+    rows = _cut_rows(names, reward, ranked[:last], settings, std)
+    if isinstance(rows, str):
+        return rows
+    if settings.hard_negatives:
+        after = ranked[last : last + settings.hard_negatives]
+        if len(after) < settings.columns:
+            return f"{len(after)} photos after the candidates, {settings.columns} needed as hard negatives"
+        rows.append(_by_reward(names, reward, after)[: settings.columns])
+    chosen = np.stack(rows)
+    counted = reward[chosen]
+    if settings.hard_negatives:
+        counted[-1] = counted[:-1].min()  # beauty that was not asked for is worth nothing
+    return PreferenceGrid(
+        query=query,
+        rephrased=rephrased,
+        ids=tuple(tuple(names[row]) for row in chosen),
+        rewards=counted,
+        similarities=similarity[chosen],
+    )
+
+
+def _cut_rows(
+    names: NDArray[np.object_], reward: _Values, ranked: _Order, settings: PairSettings, std: float
+) -> list[_Order] | str:
+    """Positions of v photos of each of u bands, or why there are none."""
     needed = settings.rows * settings.columns
     if len(ranked) < needed:
         return f"{len(ranked)} candidates with a reward, {needed} needed for {settings.rows} x {settings.columns}"
     rows = []
     for number, band in enumerate(np.array_split(ranked, settings.rows), 1):
-        row = _cut_row(band[np.lexsort((names[band].astype(str), -reward[band]))], reward, settings, std)
+        row = _cut_row(_by_reward(names, reward, band), reward, settings, std)
         if row is None:
             return f"band {number} of {settings.rows} has no {settings.columns} photos far enough apart in reward"
         rows.append(row)
-    chosen = np.stack(rows)
-    return PreferenceGrid(
-        query=query,
-        rephrased=rephrased,
-        ids=tuple(tuple(names[row]) for row in chosen),
-        rewards=reward[chosen],
-        similarities=similarity[chosen],
-    )
+    return rows
+
+
+def _by_reward(names: NDArray[np.object_], reward: _Values, positions: _Order) -> _Order:
+    """The same positions, highest reward first; ties by id."""
+    return positions[np.lexsort((names[positions].astype(str), -reward[positions]))]
 
 
 def _rank(names: NDArray[np.object_], similarity: _Values, reward: _Values) -> _Order:

@@ -144,11 +144,12 @@ def _retrieve(
     queries: Sequence[str], gallery: Gallery, encoder: Encoder, rephraser: Rephraser, header: PairsHeader
 ) -> Iterator[tuple[Rephrasing, list[Match]]]:
     settings = header.settings
-    size = max(1, min(BATCH, BATCH_CANDIDATES // settings.candidates))
+    depth = settings.candidates + settings.hard_negatives
+    size = max(1, min(BATCH, BATCH_CANDIDATES // depth))
     for start in range(0, len(queries), size):
         rephrasings = rephraser.rephrase(queries[start : start + size], strategy=settings.strategy)
         vectors = encoder.encode_texts([r.text for r in rephrasings])
-        found = gallery.search(vectors, settings.candidates, rewards=(header.reward,))
+        found = gallery.search(vectors, depth, rewards=(header.reward,))
         yield from zip(rephrasings, found, strict=True)
 
 

@@ -154,7 +154,7 @@ def _grid(path: Path, row: dict[str, Any], header: PairsHeader, names: dict[str,
             rewards=np.array(row["rewards"], dtype=np.float32),
             similarities=np.array(row["similarities"], dtype=np.float32),
         )
-        wrong = _what_is_wrong(grid, (header.settings.rows, header.settings.columns))
+        wrong = _what_is_wrong(grid, header.settings.shape)
     except (TypeError, ValueError):
         wrong = "its lists are ragged or empty"
     if wrong:

@@ -19,6 +19,8 @@ from benchmarks.alignment.world import REWARD, SHUFFLED, Method, World
 WEIGHTS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.08, 0.1)
 LENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.0)
+BASE = -1.0
+"""Stands for the untouched base where a method does something even at strength 0."""
 RERANKED = "re-rank"
 Ranker = Callable[[float], Vectors]
 
@@ -41,6 +43,8 @@ def sweep(world: World, chosen: Sequence[str]) -> dict[str, Front]:
     similar, direction = queries @ images.T, _direction(world)
     found = {
         RERANKED: _swept(world, WEIGHTS, lambda w: similar + w * world.rewards),
+        "[e, R] searched with [q, w]": _swept(world, WEIGHTS, functools.partial(_one_stage, queries, images, world)),
+        "cascade: rephrase, then re-rank": _after(world, similar, world.rephrased @ images.T),
         "query + direction": _swept(world, LENGTHS, lambda w: _unit(queries + w * direction) @ images.T),
         "oracle: re-rank by the true score": _swept(world, WEIGHTS, lambda w: similar + w * world.truth),
     }
@@ -48,7 +52,7 @@ def sweep(world: World, chosen: Sequence[str]) -> dict[str, Front]:
         run = world.run(folder_of(name), ALL[name])
         found[name] = _swept(world, STRENGTHS, functools.partial(_at, world, run))
         if ALL[name].pairs.reward == SHUFFLED:
-            found[f"{name}, then re-rank"] = _control(world, similar, _at(world, run, 1.0))
+            found[f"{name}, then re-rank"] = _after(world, similar, _at(world, run, 1.0))
     return found
 
 
@@ -57,9 +61,15 @@ def folder_of(name: str) -> str:
     return name.replace(": ", "-").replace(", ", "-").replace(" ", "-")
 
 
-def _control(world: World, similar: Vectors, tuned: Vectors) -> Front:
-    """From the untouched base to an encoder that learnt nothing of beauty, and on by re-ranking what it finds."""
-    return _swept(world, (-1.0, *WEIGHTS), lambda w: similar if w < 0 else tuned + w * world.rewards)
+def _one_stage(queries: Vectors, images: Vectors, world: World, weight: float) -> Vectors:
+    """The reward as one more dimension of the index, the weight as one more of the query: one inner product."""
+    longer = np.hstack([queries, np.full((len(queries), 1), weight, np.float32)])
+    return longer @ np.hstack([images, world.rewards[:, None]]).T
+
+
+def _after(world: World, similar: Vectors, other: Vectors) -> Front:
+    """From the untouched base to other similarities, and on by re-ranking what they find."""
+    return _swept(world, (BASE, *WEIGHTS), lambda w: similar if w == BASE else other + w * world.rewards)
 
 
 def _swept(world: World, strengths: Sequence[float], rank: Ranker) -> Front:

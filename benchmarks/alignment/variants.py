@@ -40,6 +40,13 @@ GROUPS: dict[str, dict[str, Method]] = {
         "text: stride 1": _grids(stride=1),
         "text: margin 0.3": _grids(margin=0.3),
     },
+    "negatives": {f"text: hard negatives of the next {depth}": _grids(hard_negatives=depth) for depth in (100, 500)},
+    "queries": {
+        "text: short queries": Method(DISTILLED, TUNED, GRIDS, "short"),
+        "text: short queries, k_list": Method(
+            DISTILLED, TUNED, GRIDS.model_copy(update={"strategy": "k_list"}), "short"
+        ),
+    },
     "objectives": {
         "text: ranked_dpo": Method(RANKED, TUNED, GRIDS),
         "text: ranked_dpo, rows only": _objective(use="ranked_dpo", pairs="rows"),

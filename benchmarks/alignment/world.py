@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from aesalign_core import Builder, Gallery, Recipe, TrainableEncoder, align, index, make_pairs, plugins
 from aesalign_core.alignment.settings import AlignSettings
@@ -45,11 +47,13 @@ class Method:
         objective: With its settings.
         align: How it is trained.
         pairs: How its grids are cut.
+        queries: What grids are cut for: `captions`, or the first words of each that carry meaning (`short`).
     """
 
     objective: Use
     align: AlignSettings
     pairs: PairSettings
+    queries: Literal["captions", "short"] = "captions"
 
 
 class Base:
@@ -151,10 +155,12 @@ class World:
         captions = self.captions(self.base.parts.align)
         listed = out.parent / "captions.csv"
         write_captions(listed, captions)
-        grids = out.parent / f"{fingerprint(method.pairs.model_dump_json())}.parquet"
+        grids = out.parent / f"{fingerprint(method.pairs.model_dump_json(), method.queries)}.parquet"
         self.say(f"cut grids for {name}")
         drawn = np.random.default_rng(self.base.seed).permutation(len(captions))[:QUERIES]
         queries = [captions[i].text for i in drawn]
+        if method.queries == "short":
+            queries = list(dict.fromkeys(map(shortened, queries)))
         make_pairs(queries, self.trained, self.encoder, builder.rephraser(), method.pairs, out=grids)
         self.say(f"align {name}")
         align(grids, self.trained.path, out, builder, captions=listed, features=self.base.folder / "features")
@@ -164,6 +170,13 @@ class World:
         """All captions of some photographs."""
         known = self.base.photographs
         return [Caption(known.names[known.photo_of[i]], known.captions[i]) for i in known.captions_of(chosen)]
+
+    @cached_property
+    def rephrased(self) -> Vectors:
+        """(q, d) base embeddings of the captions as the template rephraser extends them."""
+        texts = [caption.text for caption in self.captions(self.judged)]
+        found = self.builder(self.recipe).rephraser().rephrase(texts, strategy="k_list")
+        return self.encoder.encode_texts([r.text for r in found])
 
     @cached_property
     def truth(self) -> Scores:
@@ -211,3 +224,9 @@ class World:
         if encoder.spaces.image == self.gallery.space:
             return self.gallery.vectors()
         return cast("Vectors", embed(encoder.image_head(), self.image_features).numpy())  # type: ignore[arg-type]
+
+
+def shortened(caption: str) -> str:
+    """Its first three words that carry meaning, as people type them; the caption itself if it has none."""
+    words = re.findall(r"[a-z]+", caption.lower())
+    return " ".join([w for w in words if w not in ENGLISH_STOP_WORDS][:3]) or caption

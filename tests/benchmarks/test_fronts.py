@@ -8,6 +8,7 @@ import pytest
 from aesalign_embedded.training.split import Photographs
 from benchmarks.alignment.fronts import Front, gains, joined, judged
 from benchmarks.alignment.split import split
+from benchmarks.alignment.world import shortened
 
 
 def front(recall: list[list[float]], beauty: list[list[float]], photos: list[int] | None = None) -> Front:
@@ -86,3 +87,8 @@ def test_nobody_is_in_two_parts() -> None:
     assert sorted(everyone.tolist()) == list(range(50))
     assert sorted(np.concatenate(parts.rated).tolist()) == list(range(11))
     assert not np.array_equal(parts.base, split(known, seed=4).base)
+
+
+def test_short_queries_are_the_first_words_that_carry_meaning() -> None:
+    assert shortened("A brown dog is running on the sandy beach .") == "brown dog running"
+    assert shortened("He is in it .") == "He is in it ."

@@ -48,9 +48,25 @@ def test_a_free_stride_narrows_until_the_margin_fits() -> None:
     assert ids(cut([9, 8, 7, 1, 1, 1, 1], rows=1, columns=3, margin=1)) == ["ace"]
 
 
+def test_hard_negatives_by_hand() -> None:
+    # K = 4: a b | c d. After them e f g, of which e(9) and g(8) have the highest rewards; h is too far away.
+    found = cut([5, 3, 4, 2, 9, 1, 8, 7], rows=2, columns=2, candidates=4, hard_negatives=3)
+    assert ids(found) == ["ab", "cd", "eg"]
+    assert isinstance(found, PreferenceGrid)
+    assert found.rewards.tolist() == [[5, 3], [4, 2], [2, 2]]  # they count as the least of the grid
+    preferred = dominance(np.repeat(np.arange(3), 2), found.rewards.reshape(-1))
+    assert preferred[:4, 4:].all()  # each photo of the grid is preferred to each of them, d with its equal reward too
+    assert not preferred[4:].any()
+
+
 @pytest.mark.parametrize(
     ("rewards", "values", "reason"),
     [
+        (
+            [1, 2, 3, 4, 5],
+            {"rows": 2, "columns": 2, "candidates": 4, "hard_negatives": 2},
+            "1 photos after the candidates, 2 needed as hard negatives",
+        ),
         ([1, 2, 3], {"rows": 2, "columns": 2}, "3 candidates with a reward, 4 needed for 2 x 2"),
         ([1, 2, float("nan"), 3], {"rows": 2, "columns": 2}, "3 candidates with a reward, 4 needed for 2 x 2"),
         ([1, 2, 3, 3], {"rows": 2, "columns": 2, "margin": 1}, "band 2 of 2 has no 2 photos far enough apart"),

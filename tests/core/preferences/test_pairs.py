@@ -44,6 +44,19 @@ def test_the_rephrased_text_is_what_is_searched(world: World) -> None:
     assert {Path(paths[name]).stem.split("-")[0] for name in grid.ids[0]} == {"blue"}
 
 
+def test_hard_negatives_come_right_after_the_candidates_and_survive_the_file(world: World, tmp_path: Path) -> None:
+    settings = PairSettings(rows=2, columns=2, candidates=10, hard_negatives=8)
+    found = make(world, tmp_path / "p", ["a red photo"], settings=settings)
+    (grid,) = found.grids
+    ranked = [m.id for m in world.open().search(colours.builder().encoder().encode_texts([grid.rephrased]), 18)[0]]
+    assert grid.shape == settings.shape == (3, 2)
+    assert {ranked.index(name) >= 10 for name in grid.ids[2]} == {True}
+    assert (grid.rewards[2] == grid.rewards[:2].min()).all()
+    again = make(world, tmp_path / "p", ["a red photo"], settings=settings)
+    assert again.reused
+    assert again.grids[0].ids == grid.ids
+
+
 def test_rewards_are_the_gallery_s(world: World) -> None:
     gallery = world.open()
     (grid,) = build(world, ["a red photo"]).grids
