@@ -18,8 +18,8 @@ class PairSettings(Settings):
         stride: Ranks apart, by reward within a band, of neighbouring photos of a row; None: as many as the band
             allows, so that a row spans its band from best to worst.
         margin: Least reward difference of neighbours in a row, in standard deviations of the gallery's reward.
-        hard_negatives: Photos, ranked next after the candidates, of which the v with the highest rewards become one more
-            band: beautiful, and not what was asked for. They count with the lowest reward of their grid; 0: none.
+        hard_negatives: Photos, ranked next after the candidates, of which the v with the highest rewards become one
+            more band: beautiful, and not what was asked for. They count with the grid's lowest reward; 0: none.
         strategy: The rephrasing that candidates are retrieved with.
         reward: The gallery column to order by; None: the gallery's first.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -36,7 +36,7 @@ class OpenClipSettings(Settings):
             squeezed (`squash`).
         trainable_blocks: How many of a tower's last blocks belong to its head, to be trained with its projection; 0:
             the projection alone. What goes into the first of them is kept for each photo and text, so that the
-            frozen blocks run once.
+            frozen blocks run once. `all`: the whole tower, with its patch or token embeddings; then pixels are kept.
     """
 
     model: str = Field("ViT-B-32/openai", min_length=1, max_length=4096)
@@ -44,7 +44,7 @@ class OpenClipSettings(Settings):
     batch_size: int | None = Field(None, ge=1, le=65_536)
     image_size: int | None = Field(None, ge=16, le=4096)
     resize: Literal["shortest", "longest", "squash"] | None = None
-    trainable_blocks: int = Field(0, ge=0, le=1000)
+    trainable_blocks: Annotated[int, Field(ge=0, le=1000)] | Literal["all"] = 0
 
 
 class OpenClipEncoder:
@@ -56,7 +56,8 @@ class OpenClipEncoder:
     (A few architectures end otherwise, in an MLP or an attention pool; there the head is one more layer.)
 
     With `trainable_blocks` the head is a copy of the tower's last blocks, norm and projection, and the features are
-    what goes into them (`tails.Tail`). Untrained, both kinds of head give the very same image space.
+    what goes into them (`tails.Tail`); with `all` it is a copy of the tower, and the features are pixels or tokens
+    (`wholes`). Untrained, all kinds of head give the very same space.
 
     Attributes:
         name: `open_clip:` and the model's name.
@@ -66,7 +67,7 @@ class OpenClipEncoder:
         device: Where it computes.
         precision: `fp32`, `bf16` or `fp16`, as chosen.
         batch_size: Items per forward pass.
-        blocks: How many of the last blocks are trainable.
+        blocks: How many of the last blocks are trainable, or `all`.
     """
 
     Settings = OpenClipSettings
@@ -154,10 +155,12 @@ class OpenClipEncoder:
         return raw.float()
 
     def _features(self, tower: Tower, batch: torch.Tensor) -> torch.Tensor:
-        from aesalign_openclip import tails
+        from aesalign_openclip import tails, wholes
 
         if not self.blocks:
             return self._raw(tower, batch)
+        if self.blocks == "all":
+            return wholes.features(batch)
         with self._autocast():
             return tails.features(self._model, tower, self.blocks, batch, self.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
@@ -12,10 +12,12 @@ from torch import nn
 from aesalign_core.errors import ModelError
 from aesalign_core.fingerprints import fingerprint
 from aesalign_core.types import Spaces, Tower
-from aesalign_openclip import identity, tails
+from aesalign_openclip import identity, tails, wholes
 
 if TYPE_CHECKING:
     from aesalign_openclip.loading import Loaded
+
+Blocks = int | Literal["all"]
 
 
 class Heads:
@@ -24,12 +26,13 @@ class Heads:
     Args:
         loaded: The model, where it computes.
         dim: d.
-        blocks: How many of the last blocks of a tower belong to its head; 0: a d × d map after it.
+        blocks: How many of the last blocks of a tower belong to its head; 0: a d × d map after it; `all`: the whole
+            tower.
         name: Of the encoder, for errors.
         device: Where heads are wanted.
     """
 
-    def __init__(self, loaded: Loaded, dim: int, blocks: int, name: str, device: str) -> None:
+    def __init__(self, loaded: Loaded, dim: int, blocks: Blocks, name: str, device: str) -> None:
         self._model, self._dim, self._name, self._device = loaded.model, dim, name, device
         self.blocks = blocks
         self._towers: dict[Tower, str] = {"image": identity.of_tower(loaded, "image")}
@@ -51,6 +54,8 @@ class Heads:
 
     def _own(self, tower: Tower) -> nn.Module:
         """The model's own."""
+        if self.blocks == "all":
+            return wholes.whole_of(self._model, tower)
         if self.blocks:
             return tails.tail_of(self._model, tower, self.blocks, self._name)
         head = nn.Linear(self._dim, self._dim, bias=False, device=self._device)

@@ -43,11 +43,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
-def builder(model: str, blocks: int, **recipe: Any) -> Builder:
+def builder(model: str, blocks: Any, **recipe: Any) -> Builder:
     return Builder(Recipe(device="cpu", encoder=Use(use=model, trainable_blocks=blocks), rewards=(), **recipe))
 
 
-def build(model: str, blocks: int) -> OpenClipEncoder:
+def build(model: str, blocks: Any) -> OpenClipEncoder:
     encoder = builder(model, blocks).encoder()
     assert isinstance(encoder, OpenClipEncoder)
     return encoder
@@ -58,9 +58,9 @@ def photos(count: int = 5) -> list[Image.Image]:
     return [Image.fromarray(draw.integers(0, 256, (70, 64, 3), dtype=np.uint8)) for _ in range(count)]
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
+@pytest.mark.parametrize("blocks", [1, 2, "all"])
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_a_tail_on_its_features_gives_the_model_s_embeddings(models: dict[str, str], kind: str, blocks: int) -> None:
+def test_a_tail_on_its_features_gives_the_model_s_embeddings(models: dict[str, str], kind: str, blocks: Any) -> None:
     whole, cut = build(models[kind], 0), build(models[kind], blocks)
     pixels = [whole.preprocess(photo) for photo in photos()]
     with torch.inference_mode():
@@ -73,11 +73,9 @@ def test_a_tail_on_its_features_gives_the_model_s_embeddings(models: dict[str, s
 
 
 def test_an_untrained_tail_changes_no_space_but_reads_other_features(models: dict[str, str]) -> None:
-    none, one, two = (build(models["plain"], blocks).spaces for blocks in (0, 1, 2))
-    assert none.image == one.image == two.image
-    assert none.text == one.text == two.text
-    assert len({none.image_features, one.image_features, two.image_features}) == 3
-    assert len({none.text_features, one.text_features, two.text_features}) == 3
+    found = [build(models["plain"], blocks).spaces for blocks in (0, 1, 2, "all")]
+    assert len({spaces.image for spaces in found}) == len({spaces.text for spaces in found}) == 1
+    assert len({spaces.image_features for spaces in found}) == len({spaces.text_features for spaces in found}) == 4
 
 
 def test_other_weights_give_other_embeddings_and_another_space(models: dict[str, str]) -> None:
@@ -107,13 +105,18 @@ def test_more_blocks_than_there_are(models: dict[str, str]) -> None:
 
 def test_a_tower_of_another_kind_says_so(tmp_path: Path) -> None:
     arch = tiny_clip.add_arch(
-        tmp_path, "aesalign-tail-resnet", vision_cfg={**VISION, "layers": [1, 1, 1, 1], "width": 8}  # type: ignore[dict-item]
+        tmp_path, "aesalign-tail-resnet", vision_cfg={**VISION, "layers": [1, 1, 1, 1], "width": 8, "head_width": 64}  # type: ignore[dict-item]
     )  # fmt: skip
     encoder = build(f"{arch}/{tiny_clip.save_weights(tmp_path, arch=arch)}", 1)
     with pytest.raises(ModelError, match="not one of open_clip's plain transformers") as raised:
         encoder.image_head()
     assert "trainable_blocks" in (raised.value.hint or "")
     assert encoder.text_features(TEXTS).shape == (4, 16 * 16 + 16)
+    whole = build(encoder.name.removeprefix("open_clip:"), "all")  # which any tower can be
+    pixels = [whole.preprocess(photo) for photo in photos()]
+    with torch.inference_mode():
+        images = normalize(whole.image_head()(torch.from_numpy(whole.pixel_features(pixels))), dim=1).numpy()
+    np.testing.assert_allclose(images, encoder.encode_pixels(pixels), atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +158,7 @@ def test_blocks_are_computed_again_for_the_gradient_and_nothing_else_changes(
 
 
 def test_the_model_s_own_weights_are_no_other_space(models: dict[str, str]) -> None:
-    for blocks in (0, 1):
+    for blocks in (0, 1, "all"):
         encoder = build(models["plain"], blocks)
         same = encoder.with_heads(
             name="same", image=encoder.image_head().state_dict(), text=encoder.text_head().state_dict()
@@ -193,4 +196,37 @@ def test_the_last_block_is_aligned_on_a_gallery_of_the_plain_model(
     else:
         with pytest.raises(SpaceMismatchError):
             opened.check_encoder(aligned)
+    assert not np.allclose(aligned.encode_texts(TEXTS), base.encode_texts(TEXTS), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["plain", "separate"])
+def test_whole_towers_are_aligned_from_their_embeddings_on(
+    models: dict[str, str], gallery: Path, tmp_path: Path, kind: str
+) -> None:
+    recipe = Recipe(device="cpu", encoder=Use(use=models[kind]), rewards=(Use(use="embedded"),))
+    index(gallery / "photos", tmp_path / "gallery", Builder(recipe))
+    made, opened = Builder(recipe), Gallery.open(tmp_path / "gallery", Builder(recipe))
+    cut = PairSettings(rows=2, columns=3, candidates=20, strategy="original")
+    make_pairs(["a dog", "two people"], opened, made.encoder(), made.rephraser(), cut, out=tmp_path / "pairs.parquet")
+    settings = AlignSettings(
+        tune="both", steps=8, learning_rate=1e-3, batch_size=2, pretraining_batch=8, micro_batch=5,
+        gradient_checkpointing=True,
+    )  # fmt: skip
+    made = builder(models[kind], "all", align=settings)
+    captions = gallery / "captions.csv"
+    result = align(tmp_path / "pairs.parquet", tmp_path / "gallery", tmp_path / "run", made, captions=captions)
+    assert result.last["loss"] < result.first["loss"]
+    base, aligned = build(models[kind], "all"), builder(models[kind], "all").encoder(str(tmp_path / "run"))
+    weights = load_file(tmp_path / "run" / "aligned.safetensors")
+    heads = {"image": base.image_head().state_dict(), "text": base.text_head().state_dict()}
+    changed = {
+        f"{tower}.{name}" for tower, head in heads.items() for name, value in head.items()
+        if not torch.equal(weights[f"{tower}.{name}"], value)
+    }  # fmt: skip
+    assert {
+        "image.tower.conv1.weight",
+        "text.tower.token_embedding.weight",
+        "text.tower.positional_embedding",
+    } <= changed
+    assert not any(name.startswith("text.tower.visual") for name in weights)
     assert not np.allclose(aligned.encode_texts(TEXTS), base.encode_texts(TEXTS), atol=1e-4)
