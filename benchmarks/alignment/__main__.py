@@ -36,6 +36,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, required=True, help="images/, captions.csv, laion_b32.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--halves", type=int, nargs="+", default=[0, 1], choices=[0, 1],
+                        help="of the rated photographs, judged; one alone is quick and less sure")  # fmt: skip
     parser.add_argument(
         "--methods", nargs="*", choices=list(ALL), metavar="METHOD", help="default: those of the docs"
     )
@@ -62,7 +64,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, list[Front]]:
     for seed in given.seeds:
         base = Base(features, split(features.photographs, seed=seed), folder / f"seed-{seed}", seed=seed)
         halves = []
-        for half in (0, 1):
+        for half in given.halves:
             world = World(base, half, functools.partial(_say, f"seed {seed}, half {half}"))
             halves.append(sweep(world, given.methods))
         for name in halves[0]:
