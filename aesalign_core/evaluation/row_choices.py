@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from aesalign_core.evaluation.hpir import Choice, Item
-from aesalign_core.evaluation.judging import ask
+from aesalign_core.evaluation.judging import Progress, ask
 from aesalign_core.images.loading import Loaded, load
 from aesalign_core.messages import warn
 from aesalign_core.protocols import Encoder, Judge
@@ -33,11 +33,13 @@ def encoder_choices(encoder: Encoder, items: Sequence[Item]) -> list[Choice | No
     return [_choice(query, item, vectors) for query, item in zip(queries, items, strict=True)]
 
 
-def judge_choices(judge: Judge, items: Sequence[Item]) -> dict[str, list[Choice | None]]:
+def judge_choices(
+    judge: Judge, items: Sequence[Item], *, progress: Progress | None = None
+) -> dict[str, list[Choice | None]]:
     """By aspect, the row that a judge prefers of each item; None where it failed."""
     found: dict[str, list[Choice | None]] = {aspect: [] for aspect in judge.aspects}
     queries, first, second = [i.query for i in items], [i.first for i in items], [i.second for i in items]
-    for verdict in ask(judge, queries, first, second):
+    for verdict in ask(judge, queries, first, second, progress=progress):
         found[verdict.aspect].append(_BY_OUTCOME[verdict.outcome])
     return found
 
