@@ -35,7 +35,7 @@ class Address:
     """Where the page listens.
 
     Attributes:
-        socket: Bound, not yet listening.
+        socket: Listening.
         host: For people; of all the machine's addresses, one that others can reach.
         is_loopback: Whether only this machine can reach it.
     """
@@ -100,6 +100,7 @@ def bind(host: str, port: int) -> Address:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind(place)
+            found.listen()  # whoever opens the address as soon as it is printed waits, and is not refused
         except OSError:
             found.close()
             raise

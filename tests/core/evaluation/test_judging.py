@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -62,6 +63,14 @@ def test_counts_and_rates_by_hand() -> None:
 def test_nothing_won_or_lost_has_no_win_rate() -> None:
     found = summarise(verdicts("similar", "similar", flipped=[True, True]))
     assert (found.win_rate, found.p_value, found.win_and_similar_rate, found.flip_rate) == (None, None, 1.0, 1.0)
+
+
+def test_one_verdict_has_no_interval_and_is_still_json() -> None:
+    found = summarise(verdicts("win"))
+    assert found.net is not None
+    assert (found.net.low, found.net.high) == (-math.inf, math.inf)
+    net = json.loads(json.dumps(found.as_dict(), allow_nan=False))["net"]
+    assert (net["difference"], net["low"], net["high"], net["verdict"]) == (1, None, None, "undecided")
 
 
 def test_no_verdicts_no_numbers() -> None:
