@@ -1,9 +1,4 @@
-"""The human judge's page as people meet it: a process that serves it, and people who vote over HTTP.
-
-Run as a program, it makes the picture of the page for the docs, in a real browser:
-
-    python tests/support/vote_page.py docs/images/voting.webp
-"""
+"""The human judge's page as people meet it: a process that serves it, and people who vote over HTTP."""
 
 from __future__ import annotations
 
