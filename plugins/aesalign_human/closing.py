@@ -9,8 +9,8 @@ from aesalign_human.work import Work
 
 LINGER = 10.0
 """Seconds that a complete page stays after the last person saw its end."""
-REVIEW = 600.0
-"""Seconds that it stays after somebody looked at a comparison again."""
+REVIEW = 300.0
+"""Seconds that it stays after somebody opened a comparison again, to change an answer."""
 
 
 class Closing:
@@ -24,8 +24,9 @@ class Closing:
 
     def seen(self, annotator: str, *, at_end: bool) -> None:
         """Somebody has opened a page."""
+        is_review = not at_end and self._work.is_complete()
         with self._lock:
-            self._until[annotator.casefold()] = time.monotonic() + (LINGER if at_end else REVIEW)
+            self._until[annotator.casefold()] = time.monotonic() + (REVIEW if is_review else LINGER)
 
     def finish(self) -> None:
         """Somebody says that it is over."""

@@ -1,6 +1,6 @@
 """What every request must pass, and what every answer carries: before anything of the page is run.
 
-- *DNS rebinding*: on loopback, only names of loopback are answered. Elsewhere a token is asked for, and a foreign
+- *DNS rebinding*: without a token, which is on loopback, only names of loopback are answered. With one, a foreign
   name has no cookie that holds it.
 - *Forged posts*: a post must come from a page of the very host that it is sent to.
 - *Other people*: where there is a token, nothing but the page's own style is given without it.
@@ -48,12 +48,10 @@ class Door:
 
     Attributes:
         port: Where the page listens; in the cookies' names, since cookies are shared among ports.
-        is_loopback: Whether it listens on loopback only.
-        token: What is asked for; None: nothing.
+        token: What is asked for; None, on loopback only: nothing.
     """
 
     port: int
-    is_loopback: bool
     token: str | None
 
     def is_known(self, host: str) -> bool:
@@ -62,9 +60,7 @@ class Door:
             name = urlsplit(f"//{host}").hostname
         except ValueError:
             return False
-        if not name:
-            return False
-        return not self.is_loopback or name == "localhost" or _is_loopback_address(name)
+        return bool(name) and (self.token is not None or name == "localhost" or _is_loopback_address(name or ""))
 
     def opens(self, given: str) -> bool:
         """Whether this is the token."""

@@ -21,7 +21,7 @@ SIDES: dict[str, int] = {"small": 640, "large": 1600}
 MEDIA_TYPE = "image/jpeg"
 _QUALITY = 88
 _KEPT = 600
-"""Pictures kept in memory, of about 0.1 MB each."""
+"""Small pictures kept in memory, of about 0.1 MB each. Browsers keep the large ones that they asked for."""
 
 
 class Pictures:
@@ -36,7 +36,7 @@ class Pictures:
         self._workers = default_workers()
         self._room = threading.BoundedSemaphore(self._workers)  # each may hold 100 million pixels
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="aesalign-pictures")
-        self._kept = lru_cache(maxsize=_KEPT)(self._make)
+        self._small = lru_cache(maxsize=_KEPT)(lambda name: self._make(name, "small"))
 
     def get(self, name: str, size: Size) -> bytes:
         """A photo as JPEG.
@@ -47,7 +47,7 @@ class Pictures:
         """
         if name not in self._paths:
             raise KeyError(name)
-        return self._kept(name, size)
+        return self._small(name) if size == "small" else self._make(name, size)
 
     def fault(self, names: Sequence[str]) -> str:
         """Makes the small pictures of these photos; says which cannot be, and why, or nothing."""

@@ -66,7 +66,7 @@ def serve(work: Work, paths: dict[str, Path], settings: HumanSettings, *, progre
     with address.socket:
         token = token or (None if address.is_loopback else secrets.token_urlsafe(24))
         pictures, closing = Pictures(paths), Closing(work)
-        site = Site(work, pictures, Door(address.port, address.is_loopback, token), closing)
+        site = Site(work, pictures, Door(address.port, token), closing)
         server = uvicorn.Server(
             uvicorn.Config(
                 site.app(), log_config=None, access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",

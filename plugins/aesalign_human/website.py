@@ -85,12 +85,14 @@ class Site:
         rows = (comparison.first, comparison.second)
         given = work.votes.labels(comparison, who)
         upcoming = work.next(who, after=position)
-        photos = self._at(who, upcoming).photos if upcoming else ()
+        # Sorted, or their order would tell which row is old.
+        photos = sorted(self._at(who, upcoming).photos) if upcoming else []
         self._pictures.prepare(photos)
         return page(
             "vote",
             status=status,
-            comparison=comparison,
+            query=comparison.item.query,
+            mark=work.mark(comparison),
             position=position,
             sides=dict(zip(("left", "right"), rows if left == "first" else rows[::-1], strict=True)),
             columns=pages.columns(rows),
@@ -182,7 +184,7 @@ class Site:
         if not who:
             return to("/")
         comparison = self._at(who, position)
-        if form.get("comparison") != comparison.id:
+        if form.get("comparison") != self._work.mark(comparison):
             raise HTTPException(409)
         left = self._work.left(who, comparison)
         if form.get("do") == "skip":

@@ -72,6 +72,13 @@ class Work:
         """The row that a person sees on the left."""
         return "second" if self._draw("side", annotator.casefold(), comparison)[0] & 1 else "first"
 
+    def mark(self, comparison: Comparison) -> str:
+        """What the page calls it.
+
+        Not its id: whoever has that can try which order of the two rows it is the hash of, and so which one is old.
+        """
+        return self._draw("mark", "", comparison).hex()
+
     def _draw(self, what: str, who: str, comparison: Comparison) -> bytes:
         return hmac.digest(self._key, f"{what}\0{who}\0{comparison.id}".encode(), hashlib.sha256)
 
