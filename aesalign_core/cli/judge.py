@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,7 +140,7 @@ def _cells(summary: AspectSummary) -> list[str]:
         _share(summary.win_rate),
         _share(summary.win_and_similar_rate),
         f"{net.difference:+.3f}" if net else "–",
-        f"{net.low:+.3f} … {net.high:+.3f}" if net else "–",
+        f"{net.low:+.3f} … {net.high:+.3f}" if net and math.isfinite(net.low) else "–",  # one query has no interval
         _share(summary.flip_rate),
         str(sum(summary.failures.values())),
     ]
