@@ -25,3 +25,8 @@ def describe(error: BaseException) -> str:
 def warn(message: str) -> None:
     """One warning line on stderr."""
     print(f"aesalign: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
+def note(message: str) -> None:
+    """One line on stderr that people should know."""
+    print(f"aesalign: {message}", file=sys.stderr, flush=True)  # noqa: T201

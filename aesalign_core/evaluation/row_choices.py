@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from aesalign_core.evaluation.hpir import Choice, Item
+from aesalign_core.evaluation.judging import Progress, ask
 from aesalign_core.images.loading import Loaded, load
 from aesalign_core.messages import warn
 from aesalign_core.protocols import Encoder, Judge
@@ -32,14 +33,14 @@ def encoder_choices(encoder: Encoder, items: Sequence[Item]) -> list[Choice | No
     return [_choice(query, item, vectors) for query, item in zip(queries, items, strict=True)]
 
 
-def judge_choices(judge: Judge, items: Sequence[Item]) -> dict[str, list[Choice | None]]:
+def judge_choices(
+    judge: Judge, items: Sequence[Item], *, progress: Progress | None = None
+) -> dict[str, list[Choice | None]]:
     """By aspect, the row that a judge prefers of each item; None where it failed."""
     found: dict[str, list[Choice | None]] = {aspect: [] for aspect in judge.aspects}
-    for start in range(0, len(items), BATCH):
-        part = items[start : start + BATCH]
-        queries, first, second = [i.query for i in part], [i.first for i in part], [i.second for i in part]
-        for verdict in judge.compare(queries, first, second):
-            found[verdict.aspect].append(_BY_OUTCOME[verdict.outcome])
+    queries, first, second = [i.query for i in items], [i.first for i in items], [i.second for i in items]
+    for verdict in ask(judge, queries, first, second, progress=progress):
+        found[verdict.aspect].append(_BY_OUTCOME[verdict.outcome])
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -44,8 +45,9 @@ class Difference:
         return "lost" if self.high < 0 else "undecided"
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as plain JSON types."""
-        return {**asdict(self), "verdict": self.verdict}
+        """The record as plain JSON types, which know no infinity: the ends of no interval are None."""
+        ends = {name: end if math.isfinite(end) else None for name, end in (("low", self.low), ("high", self.high))}
+        return {**asdict(self), **ends, "verdict": self.verdict}
 
 
 def paired_difference(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow")
+HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn")
 VERBS = ("demo", "index", "search", "rephrase", "score", "pairs", "align", "judge", "eval", "plugins", "doctor")
 
 
@@ -25,7 +25,7 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     assert done.stdout
 
 
-GROUPS = ("eval retrieval", "eval hpir", "judge compare", "judge check")
+GROUPS = ("eval retrieval", "eval hpir", "judge compare", "judge check", "judge vote")
 
 
 @pytest.mark.parametrize("verb", [*(verb for verb in VERBS if verb not in ("eval", "judge")), *GROUPS])

@@ -138,7 +138,7 @@ def test_a_factory_without_settings_breaks_the_contract(write: Write) -> None:
 def test_every_bundled_plugin_is_healthy_and_every_factory_resolves() -> None:
     found = plugins.load()
     assert {s.name for s in found.statuses if s.status == "ok"} >= {
-        "embedded", "laion", "lancedb", "litellm", "openclip", "prefrl",
+        "embedded", "human", "laion", "lancedb", "litellm", "openclip", "prefrl",
     }  # fmt: skip
     for offer in found.offers:
         assert found.factory(offer.kind, offer.component.name).Settings.model_config["extra"] == "forbid"

@@ -129,6 +129,12 @@ def test_a_file_that_was_written_is_read_back(tmp_path: Path) -> None:
     assert below[0].first == ("/photos/a.jpg",)
 
 
+def test_no_letter_of_a_query_ends_a_line(tmp_path: Path) -> None:
+    odd = [item("one\u2028two\x85three\x0bfour\x1c", label("a\u2029b", "first"))]
+    write_hpir(tmp_path / "h.jsonl", odd)
+    assert read_hpir(tmp_path / "h.jsonl") == odd
+
+
 GOOD = {"query": "a", "first": ["x"], "second": ["y"], "labels": []}
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import pytest
 
 from aesalign_core.errors import EvaluationError
+from aesalign_core.evaluation.hpir import Item
 from aesalign_core.evaluation.judging import BATCH, judge_rows, summarise
+from aesalign_core.evaluation.row_choices import judge_choices
 from aesalign_core.types import Row, Verdict
 
 Outcome = Literal["win", "similar", "loss"]
@@ -62,6 +65,14 @@ def test_nothing_won_or_lost_has_no_win_rate() -> None:
     assert (found.win_rate, found.p_value, found.win_and_similar_rate, found.flip_rate) == (None, None, 1.0, 1.0)
 
 
+def test_one_verdict_has_no_interval_and_is_still_json() -> None:
+    found = summarise(verdicts("win"))
+    assert found.net is not None
+    assert (found.net.low, found.net.high) == (-math.inf, math.inf)
+    net = json.loads(json.dumps(found.as_dict(), allow_nan=False))["net"]
+    assert (net["difference"], net["low"], net["high"], net["verdict"]) == (1, None, None, "undecided")
+
+
 def test_no_verdicts_no_numbers() -> None:
     found = summarise(verdicts(None, None))
     assert (found.net, found.win_rate, found.win_and_similar_rate, found.failures) == (
@@ -93,6 +104,33 @@ def test_a_judge_is_given_batches_and_every_aspect_is_summed_up() -> None:
     assert found.aspects["evenness"].failures == {"blind": BATCH + 3}
     assert len(found.verdicts) == 2 * len(queries)
     assert json.loads(json.dumps(found.as_dict()))["aspects"]["length"]["wins"] == BATCH + 2
+
+
+def test_a_judge_that_wants_all_the_work_at_once_is_given_it() -> None:
+    class Patient(Longer):
+        def compare_all(
+            self,
+            queries: Sequence[str],
+            old: Sequence[Row],
+            new: Sequence[Row],
+            *,
+            progress: Callable[[int, int], None] | None = None,
+        ) -> list[Verdict]:
+            if progress:
+                progress(3, 70)
+            return self.compare(queries, old, new)
+
+    judge, told = Patient(), []
+    queries = [f"q{k}" for k in range(2 * BATCH)]
+    found = judge_rows(
+        judge, queries, [["a"]] * len(queries), [["b"]] * len(queries), progress=lambda *n: told.append(n)
+    )
+    assert judge.batches == [2 * BATCH]
+    assert told == [(3, 70)]
+    assert found.aspects["length"].similar == 2 * BATCH
+    items = [Item(query="twice", first=("a",), second=("b", "c"))] * (BATCH + 1)
+    assert judge_choices(judge, items)["length"] == ["second"] * (BATCH + 1)
+    assert judge.batches[1:] == [BATCH + 1]
 
 
 def test_rows_that_do_not_match_are_refused() -> None:

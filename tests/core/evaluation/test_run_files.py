@@ -26,9 +26,12 @@ def test_what_search_prints_is_read(tmp_path: Path) -> None:
         {"query": "a dog", "hits": [{"id": "1", "path": "a.jpg", "score": 0.3}, {"id": "2", "path": "b.jpg"}]},
         {"query": "a cat", "hits": ["c.jpg", {"id": "9"}]},
         {"query": "nothing", "hits": []},
+        {"query": "a\u2028line\x85in it", "hits": []},  # no ends of lines in JSON
     ]
-    path = written(tmp_path, "\n".join(json.dumps(line) for line in lines) + "\n\n")
-    assert read_rankings(path) == {"a dog": ["a.jpg", "b.jpg"], "a cat": ["c.jpg", "9"], "nothing": []}
+    path = written(tmp_path, "\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n\n")
+    assert read_rankings(path) == {
+        "a dog": ["a.jpg", "b.jpg"], "a cat": ["c.jpg", "9"], "nothing": [], "a\u2028line\x85in it": [],
+    }  # fmt: skip
 
 
 def test_a_trec_run_is_ordered_by_score_and_ties_as_trec_eval_does(tmp_path: Path) -> None:
