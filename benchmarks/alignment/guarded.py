@@ -105,7 +105,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, list[Kept]]:
     found: dict[str, list[Kept]] = {name: [] for name in METHODS}
     for seed in given.seeds:
         base = Base(features, split(features.photographs, seed=seed), folder / f"seed-{seed}", seed=seed)
-        for half in (0, 1):
+        for half in given.halves:
             world = World(base, half, functools.partial(_say, f"seed {seed}, half {half}"))
             _colourful(world)
             for name, method in METHODS.items():
@@ -141,6 +141,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--photos", type=Path, required=True, help="images/, captions.csv, laion_b32.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--halves", type=int, nargs="+", default=[0, 1], choices=[0, 1], help="that are judged")
     parser.add_argument("--cache", type=Path, default=Path("runs/embedded-features"), help="features are kept here")
     parser.add_argument("--out", type=Path, help="galleries and RUNs are kept here, and used again; none: nowhere")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
