@@ -25,7 +25,15 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     assert done.stdout
 
 
-GROUPS = ("eval retrieval", "eval hpir", "judge compare", "judge check")
+GROUPS = (
+    "eval retrieval",
+    "eval zeroshot",
+    "eval ranking",
+    "eval compare",
+    "eval hpir",
+    "judge compare",
+    "judge check",
+)
 
 
 @pytest.mark.parametrize("verb", [*(verb for verb in VERBS if verb not in ("eval", "judge")), *GROUPS])
