@@ -18,6 +18,7 @@ from aesalign_core.protocols import (
     Encoder,
     Judge,
     Objective,
+    Prompts,
     Rephraser,
     Retriever,
     Reward,
@@ -33,6 +34,7 @@ _PROTOCOLS: dict[Kind, tuple[type, ...]] = {
     "retriever": (Retriever,),
     "objective": (Objective,),
     "judge": (Judge,),
+    "prompt": (Prompts,),
 }
 
 
@@ -131,6 +133,10 @@ class Builder:
     def judge(self) -> Judge:
         """The recipe's judge."""
         return cast("Judge", self.component("judge", self.recipe.judge))
+
+    def prompts(self, name: str) -> Prompts:
+        """A prompt set by component name."""
+        return cast("Prompts", self.component("prompt", Use(use=name)))
 
 
 def _missing(built: object, protocol: type) -> list[str]:

@@ -1,15 +1,17 @@
-"""Captions of photos: a CSV file with the columns `file` and `caption`, and which photo each file is."""
+"""Captions of photos: from CSV, COCO's or Karpathy's JSON, and which photo of a gallery each file is."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesalign_core.caption_json import MAX_CHARS, parse
 from aesalign_core.errors import AesalignError
 from aesalign_core.files import read_text, write_text
 
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
 
 MAX_BYTES = 2_000_000_000
-MAX_CHARS = 10_000
-"""Of one caption."""
+MAX_JSON = 1_000_000_000
+"""Characters. COCO's own files have up to 150 million."""
+TRAINING = ("train", "restval")
+"""The splits of Karpathy's form that are for training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,16 @@ class Caption:
     """One caption of one photo.
 
     Attributes:
-        file: The photo's file, as the CSV names it.
+        file: The photo's file, as the captions name it.
         text: What it shows.
     """
 
     file: str
     text: str
+
+
+Split = tuple[Caption, str | None]
+"""A caption, and the split that its photo is of, if the file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,65 @@ class Matched:
     missing: tuple[str, ...]
 
 
-def read_captions(path: Path) -> list[Caption]:
-    """Reads a captions CSV: a header with `file` and `caption`, other columns are left alone.
+def read_captions(path: Path, *, splits: Sequence[str] = (), default: Sequence[str] = ()) -> list[Caption]:
+    """Reads captions: a CSV whose header names `file` and `caption`, or the JSON of COCO or of Karpathy's splits.
+
+    Args:
+        path: The file; which form it has is seen from its content.
+        splits: Take only photos of these, in Karpathy's form or by a CSV's column `split`.
+        default: What to take, if `splits` is empty, of Karpathy's form, in which splits must not be mixed by
+            accident; empty: refuse. Of a CSV everything is taken then.
 
     Raises:
-        AesalignError: It cannot be read, lacks a column, or a line is empty or too long; the error names the line.
+        AesalignError: It cannot be read, something in it is wrong (the error says where), or it has no such split.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    text = _text(path)
+    is_json = text.lstrip()[:1] == "{"
+    found = _from_json(path, text) if is_json else _from_csv(path, text)
+    if not found:
+        raise _wrong(path, "it holds no caption")
+    known = Counter(split for _, split in found if split)
+    if not splits and not (is_json and known):
+        return [caption for caption, _ in found]
+    if not splits and not default:
+        raise AesalignError(
+            f"{path} has splits, and none is named", hint=f"add --split test, for example; it has {_told(known)}"
+        )
+    for name in splits:
+        if name not in known:
+            raise AesalignError(f"{path} has no split {name[:40]!r}", hint=f"it has {_told(known)}")
+    kept = [caption for caption, split in found if split in (splits or default)]
+    if not kept:
+        raise AesalignError(f"{path} has no split {' or '.join(default)}", hint=f"it has {_told(known)}")
+    return kept
+
+
+def first_of_each(captions: Sequence[Caption], count: int) -> list[Caption]:
+    """The first `count` captions of each file, in order: some published protocols take five."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for caption in captions:
+        seen[caption.file] += 1
+        if seen[caption.file] <= count:
+            kept.append(caption)
+    return kept
+
+
+def _told(known: Counter[str]) -> str:
+    return ", ".join(f"{name[:40]} ({count:,} captions)" for name, count in known.most_common(10)) or "none at all"
+
+
+def _from_json(path: Path, text: str) -> list[Split]:
+    if len(text) > MAX_JSON:
+        raise _wrong(path, f"JSON of {len(text):,} characters")
+    try:
+        return [(Caption(file, caption), split) for file, caption, split in parse(text)]
+    except ValueError as error:
+        raise _wrong(path, str(error)) from None
+
+
+def _from_csv(path: Path, text: str) -> list[Split]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if not {"file", "caption"} <= set(header):
@@ -63,13 +123,15 @@ def read_captions(path: Path) -> list[Caption]:
                 path, f"its first line must name the columns file and caption, not {','.join(header)[:60]!r}"
             )
         file, caption = header.index("file"), header.index("caption")
+        split = header.index("split") if "split" in header else None
         filled = ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
-        captions = [_caption(path, line, row, file, caption) for line, row in filled]
+        return [(_caption(path, n, row, file, caption), _cell(row, split)) for n, row in filled]
     except csv.Error as error:
         raise _wrong(path, f"line {reader.line_num}: {error}") from None
-    if not captions:
-        raise _wrong(path, "it holds no caption")
-    return captions
+
+
+def _cell(row: Sequence[str], column: int | None) -> str | None:
+    return row[column].strip() if column is not None and column < len(row) else None
 
 
 def write_captions(path: Path, captions: Sequence[Caption]) -> None:
@@ -97,14 +159,49 @@ def _caption(path: Path, line: int, row: Sequence[str], file: int, caption: int)
 
 
 def _wrong(path: Path, reason: str) -> AesalignError:
-    return AesalignError(f"cannot use the captions {path}: {reason}", hint="write one file,caption a line")
+    hint = "write one file,caption a line, or give COCO's or Karpathy's JSON"
+    return AesalignError(f"cannot use the captions {path}: {reason}", hint=hint)
 
 
-def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | None = None) -> Matched:
-    """Finds the photo of each caption in a gallery.
+class PhotoFinder:
+    """Which photo of a gallery a file is.
 
     A file is looked for below `photos_root`, if that is given; else, or if it is not there, by its name alone, as
     long as one photo of the gallery has that name.
+
+    Args:
+        gallery: Whose photos are meant.
+        photos_root: The folder that files are relative to.
+
+    Raises:
+        AesalignError: There is no such folder.
+    """
+
+    def __init__(self, gallery: Gallery, photos_root: Path | None = None) -> None:
+        if photos_root is not None and not photos_root.is_dir():
+            raise AesalignError(
+                f"there is no folder {photos_root}", hint="name the folder that the files are relative to"
+            )
+        self._root = photos_root
+        self._by_path: dict[str, str] = {}
+        self._by_name: dict[str, set[str]] = {}
+        for name, path in zip(gallery.ids(), gallery.paths(), strict=True):
+            self._by_path[os.path.normpath(path)] = name
+            base = os.path.basename(path)  # noqa: PTH119 - a million Path objects are slow
+            self._by_name.setdefault(base, set()).add(name)
+
+    def find(self, file: str) -> str | None:
+        """The photo's id; None if it is not in the gallery, or if only its name is known and several have it."""
+        if self._root is not None:
+            whole = os.path.normpath(os.path.join(os.path.abspath(self._root), file))  # noqa: PTH100, PTH118 - links stay
+            if whole in self._by_path:
+                return self._by_path[whole]
+        same = self._by_name.get(os.path.basename(file), set())  # noqa: PTH119
+        return next(iter(same)) if len(same) == 1 else None
+
+
+def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | None = None) -> Matched:
+    """Finds the photo of each caption in a gallery; see `PhotoFinder`.
 
     Args:
         captions: As read.
@@ -114,16 +211,8 @@ def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | 
     Raises:
         AesalignError: No caption's photo is in the gallery.
     """
-    if photos_root is not None and not photos_root.is_dir():
-        raise AesalignError(
-            f"there is no folder {photos_root}", hint="name the folder that the files are relative to"
-        )
-    by_path: dict[str, str] = {}
-    by_name: dict[str, set[str]] = {}
-    for name, path in zip(gallery.ids(), gallery.paths(), strict=True):
-        by_path[os.path.normpath(path)] = name
-        by_name.setdefault(os.path.basename(path), set()).add(name)  # noqa: PTH119 - a million Path objects are slow
-    found = {c.file: _find(c.file, by_path, by_name, photos_root) for c in captions}
+    finder = PhotoFinder(gallery, photos_root)
+    found = {c.file: finder.find(c.file) for c in captions}
     kept = [(c.text, photo) for c in captions if (photo := found[c.file]) is not None]
     missing = tuple(file for file, photo in found.items() if photo is None)
     if not kept:
@@ -132,12 +221,3 @@ def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | 
             hint="index those photos, or name the folder that the files are relative to",
         )
     return Matched(tuple(text for text, _ in kept), tuple(photo for _, photo in kept), missing)
-
-
-def _find(file: str, by_path: dict[str, str], by_name: dict[str, set[str]], root: Path | None) -> str | None:
-    if root is not None:
-        whole = os.path.normpath(os.path.join(os.path.abspath(root), file))  # noqa: PTH100, PTH118 - links stay
-        if whole in by_path:
-            return by_path[whole]
-    same = by_name.get(os.path.basename(file), set())  # noqa: PTH119
-    return next(iter(same)) if len(same) == 1 else None

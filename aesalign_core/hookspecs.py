@@ -28,8 +28,8 @@ PROJECT = "aesalign"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-Kind = Literal["encoder", "rephraser", "reward", "retriever", "objective", "judge"]
-KINDS: tuple[Kind, ...] = ("encoder", "rephraser", "reward", "retriever", "objective", "judge")
+Kind = Literal["encoder", "rephraser", "reward", "retriever", "objective", "judge", "prompt"]
+KINDS: tuple[Kind, ...] = ("encoder", "rephraser", "reward", "retriever", "objective", "judge", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,12 @@ def aesalign_objectives() -> Sequence[Component]:
 @hookspec
 def aesalign_judges() -> Sequence[Component]:
     """Judges of two rankings: `protocols.Judge`."""
+    return ()
+
+
+@hookspec
+def aesalign_prompts() -> Sequence[Component]:
+    """Prompt sets for zero-shot classification: `protocols.Prompts`."""
     return ()
 
 

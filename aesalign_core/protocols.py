@@ -314,6 +314,21 @@ class WholeJudge(Judge, Protocol):
         ...
 
 
+@runtime_checkable
+class Prompts(Protocol):
+    """What a text tower is told of a class, so that photos can be classified without training.
+
+    Attributes:
+        templates: Each holds one `{}`, where the class's name goes: `a photo of a {}.`
+    """
+
+    templates: Sequence[str]
+
+    def class_names(self, folders: Sequence[str]) -> Mapping[str, str]:
+        """Readable names of the folders of classes that it knows, such as ImageNet's; others are left out."""
+        ...
+
+
 class BuildContext(Protocol):
     """What a component may ask for while it is built."""
 

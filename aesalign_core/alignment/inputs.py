@@ -68,7 +68,8 @@ def read(
     settings, digest = builder.recipe.align, of_file(pairs_path)
     matched = held = None
     if captions is not None and (settings.pretraining_weight or settings.recall_floor is not None):
-        matched = captions_files.match(captions_files.read_captions(captions), gallery, photos_root=photos_root)
+        read = captions_files.read_captions(captions, default=captions_files.TRAINING)
+        matched = captions_files.match(read, gallery, photos_root=photos_root)
     if settings.recall_floor is not None:
         if matched is None:
             raise AlignmentError("align.recall_floor needs captions to measure recall with", hint="give --captions")

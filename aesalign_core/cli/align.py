@@ -22,9 +22,13 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", help="The RUN folder.")],
     captions: Annotated[
         Path | None,
-        typer.Option("--captions", help="CSV with the columns file and caption, for the pre-training loss."),
+        typer.Option(
+            "--captions", help="CSV (file,caption), or COCO's or Karpathy's JSON: for the pre-training loss."
+        ),
     ] = None,
-    photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What the CSV's files are below.")] = None,
+    photos_root: Annotated[
+        Path | None, typer.Option("--photos-root", help="What the captioned files are below.")
+    ] = None,
     tune: Annotated[str | None, typer.Option("--tune", help="text, image or both.")] = None,
     objective: Annotated[str | None, typer.Option("--objective", help="Objective component.")] = None,
     recall_floor: Annotated[

@@ -38,3 +38,29 @@ Rewards = Annotated[list[str] | None, typer.Option("--reward", "-r", help="Rewar
 Strategy = Annotated[
     str | None, typer.Option("--strategy", help="original, repeat, detail, k_list, kw_dict or reorg.")
 ]
+Captions = Annotated[
+    Path, typer.Option("--captions", help="CSV (file,caption), COCO's captions JSON, or Karpathy's dataset JSON.")
+]
+Split = Annotated[
+    list[str] | None, typer.Option("--split", help="Only captions of this split, such as test. Repeatable.")
+]
+CaptionsPerPhoto = Annotated[
+    int | None,
+    typer.Option("--captions-per-photo", min=1, help="Take the first so many of each photo; default: all."),
+]
+OnlyCaptioned = Annotated[
+    bool, typer.Option("--only-captioned", help="Search captioned photos only, as published protocols do.")
+]
+AgainstGallery = Annotated[
+    Path | None,
+    typer.Option("--against-gallery", help="The new encoder's gallery, if its image tower is another."),
+]
+PhotosRoot = Annotated[Path | None, typer.Option("--photos-root", help="What relative files are below.")]
+Templates = Annotated[
+    str, typer.Option("--templates", help="openai (80), simple (7), or a file with one template a line.")
+]
+Classes = Annotated[
+    Path | None, typer.Option("--classes", help="Names of the folders: CSV (folder,name), or a JSON object.")
+]
+Batch = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Photos per forward pass.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Threads that decode.")]

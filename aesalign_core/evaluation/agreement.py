@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.hpir import Choice, Consensus, Item, consensus
-from aesalign_core.evaluation.statistics import RESAMPLES
+from aesalign_core.evaluation.statistics import RESAMPLES, Difference, paired_difference
 
 _CHOICES: tuple[Choice, ...] = ("first", "similar", "second")
 Floats = NDArray[np.float64]
@@ -78,6 +78,31 @@ def agreement(items: Sequence[Item], choices: Sequence[Choice | None], aspect: s
         high=high,
         kappa=cohens_kappa([p.choice for p, _ in both], [c for _, c in both]),
         ceiling=ceiling(items, aspect),
+    )
+
+
+def agreement_difference(
+    items: Sequence[Item], old: Sequence[Choice | None], new: Sequence[Choice | None], aspect: str
+) -> Difference:
+    """Agreement with people of a new system less that of an old one, over the items on which both have a choice.
+
+    Args:
+        items: n, labelled.
+        old: (n) choices of the old system; None where it has none.
+        new: (n) of the new one.
+        aspect: Whose labels count.
+
+    Raises:
+        EvaluationError: No item with a label of this aspect has both choices, or all votes cancel.
+    """
+    people = [consensus(item.of(aspect)) for item in items]
+    found = [(p, o, n) for p, o, n in zip(people, old, new, strict=True) if p and p.weight and o and n]
+    if not found:
+        raise EvaluationError(f"no item says which row people prefer in {aspect!r}", hint="label some items first")
+    return paired_difference(
+        [_shared(p, o) for p, o, _ in found],
+        [_shared(p, n) for p, _, n in found],
+        weights=[p.weight for p, _, _ in found],
     )
 
 

@@ -1,22 +1,18 @@
-"""Text→image retrieval over a gallery: recall against captions, mean reward of the top, old against new."""
+"""What answers to captions are worth: recall in both directions, mean reward of the top, old against new."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.metrics import PerQuery, mean_at_k, recall_at_k
 from aesalign_core.evaluation.statistics import Difference, paired_difference
 
-if TYPE_CHECKING:
-    from aesalign_core.gallery import Gallery
-    from aesalign_core.protocols import Encoder
-
 DEPTHS = (1, 5, 10)
-BATCH = 256
-Progress = Callable[[int, int], None]
+IMAGE_TO_TEXT = "image→text "
+"""Before the names of the metrics of that direction; those of the other, a gallery's own, stand alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +21,16 @@ class Rankings:
 
     Attributes:
         encoder: Its name.
-        ids: q lists of photo ids, best first.
+        ids: q lists of photo ids, best first: what it found for each caption.
+        own_captions: By depth k, one number for each of `photos`: the chance that one of the photo's own captions is
+            among the k most similar of all captions (`metrics.expected_hit`); empty if photos were not asked.
+        photos: Ids of the photos that were asked.
     """
 
     encoder: str
     ids: Sequence[Sequence[str]]
+    own_captions: Mapping[int, PerQuery] = field(default_factory=dict)
+    photos: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class RetrievalReport:
     """Metrics of one encoder, or of two over the same queries.
 
     Attributes:
-        queries: Number of queries.
-        metrics: Means by name (`R@1`, …, `reward:NAME@10`) and encoder.
+        queries: Number of captions.
+        metrics: Means by name (`R@1`, …, `image→text R@1`, …, `reward:NAME@10`) and encoder.
         differences: New minus old, by name of the metric; empty for one encoder.
     """
 
@@ -55,22 +56,13 @@ class RetrievalReport:
         }
 
 
-def rank(
-    queries: Sequence[str], gallery: Gallery, encoder: Encoder, *, k: int, progress: Progress | None = None
-) -> Rankings:
-    """Searches a gallery for many queries, batch by batch.
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One metric of one or two encoders, and which photograph each of its numbers is about."""
 
-    Raises:
-        SpaceMismatchError: The gallery was filled by another image tower.
-    """
-    gallery.check_encoder(encoder)
-    ids: list[list[str]] = []
-    for start in range(0, len(queries), BATCH):
-        vectors = encoder.encode_texts(queries[start : start + BATCH])
-        ids += [[m.id for m in found] for found in gallery.search(vectors, k)]
-        if progress:
-            progress(len(ids), len(queries))
-    return Rankings(encoder.name, ids)
+    name: str
+    values: Sequence[PerQuery]
+    groups: Sequence[str]
 
 
 def report(
@@ -80,31 +72,44 @@ def report(
     *,
     depths: Sequence[int] = DEPTHS,
 ) -> RetrievalReport:
-    """Measures one ranking, or compares two (old, new) over the same queries.
+    """Measures one encoder's rankings, or compares two (old, new) over the same queries.
 
     Args:
         rankings: One or two.
-        relevant: (q,) id of the photo that each query describes. Queries of one photo are resampled together.
+        relevant: (q,) id of the photo that each caption describes. Captions of one photo are resampled together.
         rewards: Per reward name, the reward of every photo by id.
         depths: The k of R@k; rewards are averaged over the largest.
 
     Raises:
-        EvaluationError: No queries, or not one or two rankings.
+        EvaluationError: No queries, or not one or two rankings, or two that asked different photos.
     """
     if not relevant or len(rankings) not in (1, 2):
         raise EvaluationError("nothing to evaluate", hint="give captions of photos that are in the gallery")
-    measured = {f"R@{k}": [recall_at_k(r.ids, [{i} for i in relevant], k) for r in rankings] for k in depths}
-    for name, values in rewards.items():
-        measured[f"reward:{name}@{max(depths)}"] = [mean_at_k(r.ids, values, max(depths)) for r in rankings]
+    if len({tuple(r.photos) for r in rankings}) > 1:
+        raise EvaluationError("the two encoders were asked about different photos")
+    measured = _measured(rankings, relevant, rewards, depths)
+    names = [r.encoder for r in rankings]
     return RetrievalReport(
         queries=len(relevant),
-        metrics={
-            name: {r.encoder: float(v.mean()) for r, v in zip(rankings, per_query, strict=True)}
-            for name, per_query in measured.items()
-        },
-        differences=_differences(measured, relevant) if len(rankings) == 2 else {},
+        metrics={m.name: {n: float(v.mean()) for n, v in zip(names, m.values, strict=True)} for m in measured},
+        differences={m.name: paired_difference(*m.values, groups=m.groups) for m in measured if len(rankings) == 2},
     )
 
 
-def _differences(measured: dict[str, list[PerQuery]], groups: Sequence[str]) -> dict[str, Difference]:
-    return {name: paired_difference(old, new, groups=groups) for name, (old, new) in measured.items()}
+def _measured(
+    rankings: Sequence[Rankings],
+    relevant: Sequence[str],
+    rewards: dict[str, dict[str, float]],
+    depths: Sequence[int],
+) -> list[_Measured]:
+    top, wanted = max(depths), [{i} for i in relevant]
+    found = [_Measured(f"R@{k}", [recall_at_k(r.ids, wanted, k) for r in rankings], relevant) for k in depths]
+    if all(r.own_captions for r in rankings):
+        found += [
+            _Measured(f"{IMAGE_TO_TEXT}R@{k}", [r.own_captions[k] for r in rankings], rankings[0].photos)
+            for k in depths
+        ]
+    return found + [
+        _Measured(f"reward:{name}@{top}", [mean_at_k(r.ids, values, top) for r in rankings], relevant)
+        for name, values in rewards.items()
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,9 @@ _HINT = 'write one {"query": …, "hits": ["a.jpg", …]} a line, or a TREC run:
 def read_rankings(path: Path) -> Rankings:
     """Reads ranked lists.
 
-    JSON lines have `query` and `hits`, each of which is a path or an object with `path` (or `id`). A TREC run's lines
-    have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered by score, then by name, as
-    trec_eval does.
+    JSON lines have `query` and `hits`, best first, each of which is a path or an object with `path` (or `id`). A TREC
+    run's lines have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered as trec_eval
+    does: by score in single precision, ties by name, the last of the alphabet first. Ranks are not looked at.
 
     Raises:
         EvaluationError: It cannot be read; the error names the line.
@@ -64,7 +66,7 @@ def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
     found: Rankings = {}
     for number, line in lines:
         try:
-            value = json.loads(line)
+            value = json.loads(line, parse_constant=_no_number)
             query, hits = value["query"], [_photo(hit) for hit in value["hits"]]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise _wrong(path, number, "no query with hits") from None
@@ -72,8 +74,15 @@ def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
             raise _wrong(path, number, "no query with hits")
         if query in found:
             raise _wrong(path, number, f"the query {query[:60]!r} comes twice")
+        if len(set(hits)) < len(hits):
+            twice = Counter(hits).most_common(1)[0][0]
+            raise _wrong(path, number, f"{twice[:60]} comes twice for the query {query[:60]}")
         found[query] = hits
     return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)  # NaN and Infinity are no JSON, and a system that prints them has a fault
 
 
 def _photo(hit: Any) -> str:
@@ -103,11 +112,12 @@ def _ordered(photos: Mapping[str, float]) -> Iterator[str]:
 
 
 def _number(text: str) -> float | None:
+    """A score in single precision, which is what trec_eval keeps: what differs in the ninth digit is a tie."""
     try:
-        value = float(text)
-    except ValueError:
+        (value,) = struct.unpack("f", struct.pack("f", float(text)))
+    except (ValueError, OverflowError):
         return None
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def _wrong(path: Path, line: int, reason: str) -> EvaluationError:

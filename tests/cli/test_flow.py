@@ -84,7 +84,8 @@ def test_pairs_align_search_and_evaluate(
 
     compared = aesalign("eval", "retrieval", "-g", gallery, "--captions", captions, "--against", "run", "--json").json
     assert compared["queries"] == 6
-    assert set(compared["metrics"]) == {"R@1", "R@5", "R@10", "reward:embedded@10"}
+    directions = {f"{direction}R@{k}" for direction in ("", "image→text ") for k in (1, 5, 10)}
+    assert set(compared["metrics"]) == {*directions, "reward:embedded@10"}
     assert all(d["verdict"] in ("gained", "lost", "undecided") for d in compared["differences"].values())
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 13))

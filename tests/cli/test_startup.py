@@ -25,7 +25,16 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     assert done.stdout
 
 
-GROUPS = ("eval retrieval", "eval hpir", "judge compare", "judge check", "judge vote")
+GROUPS = (
+    "eval retrieval",
+    "eval zeroshot",
+    "eval ranking",
+    "eval compare",
+    "eval hpir",
+    "judge compare",
+    "judge check",
+    "judge vote",
+)
 
 
 @pytest.mark.parametrize("verb", [*(verb for verb in VERBS if verb not in ("eval", "judge")), *GROUPS])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aesalign_core.captions import Caption, match, read_captions
+from aesalign_core.captions import TRAINING, Caption, match, read_captions
 from aesalign_core.errors import GalleryError, QueryError
 from aesalign_core.fingerprints import fingerprint
 from aesalign_core.images.decoding import find_photos
@@ -57,7 +57,7 @@ class OwnPhotographs:
                 hint=f"give a folder of at least {FEWEST_PHOTOS}, some hundred are better",
             )
         self._root = photos if photos.is_dir() else photos.parent
-        self._captions = read_captions(captions) if captions else []
+        self._captions = read_captions(captions, default=TRAINING) if captions else []
         self._queries = read_queries(queries) if queries else []
         self._seed = seed
         self.photos: Sequence[Path] = spread(found, limit)

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from aesalign_core.errors import EvaluationError
-from aesalign_core.evaluation.agreement import agreement, bradley_terry, ceiling, cohens_kappa
+from aesalign_core.evaluation.agreement import (
+    agreement,
+    agreement_difference,
+    bradley_terry,
+    ceiling,
+    cohens_kappa,
+)
 from aesalign_core.evaluation.hpir import Choice, Item, Label, consensus, read_hpir, write_hpir
 
 LOOKS = "aesthetic"
@@ -53,6 +59,21 @@ def test_weighted_agreement_by_hand() -> None:
     right = agreement(ITEMS, ["second", "first", "first", "first"], LOOKS)
     assert (right.agreement, right.low, right.high) == (1, 1, 1)
     assert agreement(ITEMS, ["first", "first", "second", "second"], LOOKS).agreement == 0
+
+
+def test_two_systems_are_compared_by_the_same_weights() -> None:
+    old: list[Choice | None] = ["first", "first", "second", "similar"]
+    new: list[Choice | None] = ["second", "second", "first", "similar"]
+    found = agreement_difference(ITEMS, old, new, LOOKS)
+    assert found.old == pytest.approx(agreement(ITEMS, old, LOOKS).agreement)
+    assert found.new == pytest.approx(agreement(ITEMS, new, LOOKS).agreement)
+    # Weights 1, 0, 1/3, 1/2: the first and the third are won, the second does not count.
+    assert found.difference == pytest.approx((1 + 1 / 3) / (1 + 1 / 3 + 1 / 2))
+    assert found.units == 3
+    some = agreement_difference(ITEMS, ["first", None, None, None], new, LOOKS)
+    assert (some.difference, some.units, some.verdict) == (1, 1, "undecided")
+    with pytest.raises(EvaluationError, match="no item says"):
+        agreement_difference(ITEMS, [None, "first", None, None], new, LOOKS)
 
 
 def test_items_without_a_choice_are_counted_as_missing() -> None:

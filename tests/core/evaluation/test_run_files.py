@@ -39,6 +39,11 @@ def test_a_trec_run_is_ordered_by_score_and_ties_as_trec_eval_does(tmp_path: Pat
     assert read_rankings(written(tmp_path, text)) == {"1": ["b.jpg", "c.jpg", "a.jpg"], "2": ["x"]}
 
 
+def test_what_differs_beyond_single_precision_is_a_tie_as_it_is_for_trec_eval(tmp_path: Path) -> None:
+    text = "1 Q0 a 1 0.1000000000001 me\n1 Q0 b 2 0.1 me\n1 Q0 c 3 0.1001 me\n"
+    assert read_rankings(written(tmp_path, text)) == {"1": ["c", "b", "a"]}
+
+
 @given(st.dictionaries(NAMES, st.lists(NAMES, unique=True, min_size=1, max_size=8), min_size=1, max_size=5))
 def test_a_trec_run_that_was_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rankings: dict[str, list[str]]
@@ -63,6 +68,9 @@ def test_a_trec_run_that_was_written_is_read_back(
         ("1 Q0 a 1 best me\n", "line 1: the score 'best' is no number"),
         ("1 Q0 a 1 nan me\n", "line 1: the score 'nan'"),
         ("1 Q0 a 1 0.5 me\n1 Q0 a 2 0.4 me\n", "line 2: a comes twice"),
+        ("1 Q0 a 1 1e99 me\n", "line 1: the score '1e99'"),
+        ('{"query": "a", "hits": ["x", "y", "x"]}', "line 1: x comes twice for the query a"),
+        ('{"query": "a", "hits": [{"path": "x", "score": NaN}]}', "line 1: no query"),
     ],
 )
 def test_a_broken_list_names_its_line(tmp_path: Path, text: str, reason: str) -> None:

@@ -1,0 +1,41 @@
+"""The table of two systems over the same queries: old, new, how sure the difference is, what would decide it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from aesalign_core.cli import console
+
+if TYPE_CHECKING:
+    from aesalign_core.evaluation.statistics import Difference
+
+COLUMNS = ("difference", "95 % interval", "verdict", "n (to decide)")
+
+
+def show(title: str, systems: Sequence[str], found: Mapping[str, Difference]) -> None:
+    """Prints a table of differences by name of the metric; `systems` are the old one and the new one."""
+    rows = [[name, *cells(difference)] for name, difference in found.items()]
+    console.table(title, ["metric", *systems, *COLUMNS], rows, numbers=[1, 2, 3, 6])
+
+
+def cells(difference: Difference) -> list[str]:
+    """One difference as the cells after its name."""
+    ends = [f"{end:+.4f}" if math.isfinite(end) else "–" for end in (difference.low, difference.high)]
+    return [
+        f"{difference.old:.4f}",
+        f"{difference.new:.4f}",
+        f"{difference.difference:+.4f}",
+        " … ".join(ends),
+        difference.verdict,
+        _units(difference),
+    ]
+
+
+def _units(difference: Difference) -> str:
+    """How many queries or photographs there were and, where that decided nothing, how many it would take."""
+    if difference.verdict != "undecided":
+        return f"{difference.units:,}"
+    needed = difference.units_to_decide
+    return f"{difference.units:,} ({'–' if needed is None else f'≈ {needed:,}'})"
