@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aesalign_core.errors import AesalignError
 from aesalign_core.files import read_text, write_text
+from aesalign_core.photo_names import PhotoNames
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -118,12 +118,8 @@ def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | 
         raise AesalignError(
             f"there is no folder {photos_root}", hint="name the folder that the files are relative to"
         )
-    by_path: dict[str, str] = {}
-    by_name: dict[str, set[str]] = {}
-    for name, path in zip(gallery.ids(), gallery.paths(), strict=True):
-        by_path[os.path.normpath(path)] = name
-        by_name.setdefault(os.path.basename(path), set()).add(name)  # noqa: PTH119 - a million Path objects are slow
-    found = {c.file: _find(c.file, by_path, by_name, photos_root) for c in captions}
+    names = PhotoNames(zip(gallery.paths(), gallery.ids(), strict=True))
+    found = {c.file: names.find(c.file, photos_root) for c in captions}
     kept = [(c.text, photo) for c in captions if (photo := found[c.file]) is not None]
     missing = tuple(file for file, photo in found.items() if photo is None)
     if not kept:
@@ -132,12 +128,3 @@ def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | 
             hint="index those photos, or name the folder that the files are relative to",
         )
     return Matched(tuple(text for text, _ in kept), tuple(photo for _, photo in kept), missing)
-
-
-def _find(file: str, by_path: dict[str, str], by_name: dict[str, set[str]], root: Path | None) -> str | None:
-    if root is not None:
-        whole = os.path.normpath(os.path.join(os.path.abspath(root), file))  # noqa: PTH100, PTH118 - links stay
-        if whole in by_path:
-            return by_path[whole]
-    same = by_name.get(os.path.basename(file), set())  # noqa: PTH119
-    return next(iter(same)) if len(same) == 1 else None

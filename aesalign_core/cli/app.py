@@ -9,7 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from aesalign_core.cli import align, demo, doctor, evaluate, index, judge, pairs, plugins, rephrase, score, search
+from aesalign_core.cli import (
+    align,
+    demo,
+    doctor,
+    evaluate,
+    index,
+    judge,
+    pairs,
+    plugins,
+    rephrase,
+    report,
+    score,
+    search,
+)
 from aesalign_core.cli.options import DEBUG
 from aesalign_core.errors import AesalignError
 
@@ -58,7 +71,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, align):
+for verb in (demo, index, search, rephrase, score, pairs, align, report):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,40 @@ from aesalign_core.files import read_text, write_text
 MAX_BYTES = 2_000_000_000
 Rankings = dict[str, list[str]]
 """By query, what it found, best first: paths or ids of photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A photo of a ranked list.
+
+    Attributes:
+        path: Its path, or its id where the list has none.
+        score: What the engine ordered by, if it says.
+        similarity: Cosine with the query, if it says.
+        rewards: By name, those it says.
+    """
+
+    path: str
+    score: float | None = None
+    similarity: float | None = None
+    rewards: Mapping[str, float] = field(default_factory=dict)
+
+
+Lists = dict[str, list[Listed]]
+"""By query, what it found, best first."""
 _HINT = 'write one {"query": …, "hits": ["a.jpg", …]} a line, or a TREC run: QUERY Q0 PHOTO RANK SCORE TAG'
 
 
 def read_rankings(path: Path) -> Rankings:
+    """Reads ranked lists, the names of photos only; see `read_lists`."""
+    return {query: [photo.path for photo in photos] for query, photos in read_lists(path).items()}
+
+
+def read_lists(path: Path) -> Lists:
     """Reads ranked lists.
 
-    JSON lines have `query` and `hits`, each of which is a path or an object with `path` (or `id`). A TREC run's lines
+    JSON lines have `query` and `hits`, each of which is a path or an object with `path` (or `id`), and perhaps
+    `score`, `similarity` and `rewards`; of these, what is no number is as if it was not there. A TREC run's lines
     have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered by score, then by name, as
     trec_eval does.
 
@@ -31,7 +59,7 @@ def read_rankings(path: Path) -> Rankings:
         text = read_text(path, limit=MAX_BYTES)
     except ValueError as error:
         raise EvaluationError(f"cannot read {path}: {error}", hint=_HINT) from None
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise EvaluationError(f"{path} holds no ranking", hint=_HINT)
     return _json_lines(path, lines) if lines[0][1].lstrip().startswith("{") else _trec(path, lines)
@@ -59,8 +87,8 @@ def write_trec(path: Path, rankings: Mapping[str, list[str]], *, tag: str) -> No
     write_text(path, "".join(rows))
 
 
-def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
-    found: Rankings = {}
+def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Lists:
+    found: Lists = {}
     for number, line in lines:
         try:
             value = json.loads(line)
@@ -75,14 +103,27 @@ def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
     return found
 
 
-def _photo(hit: Any) -> str:
-    name = hit if isinstance(hit, str) else hit.get("path") or hit["id"]
+def _photo(hit: Any) -> Listed:
+    told = {"path": hit} if isinstance(hit, str) else hit
+    name, rewards = told.get("path") or told["id"], told.get("rewards")
     if not isinstance(name, str) or not name:
         raise ValueError
-    return name
+    numbers = {key: _said(value) for key, value in rewards.items()} if isinstance(rewards, dict) else {}
+    known = {key: value for key, value in numbers.items() if value is not None}
+    return Listed(name, _said(told.get("score")), _said(told.get("similarity")), known)
 
 
-def _trec(path: Path, lines: list[tuple[int, str]]) -> Rankings:
+def _said(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _trec(path: Path, lines: list[tuple[int, str]]) -> Lists:
     scored: dict[str, dict[str, float]] = {}
     for number, line in lines:
         parts = line.split()
@@ -94,7 +135,7 @@ def _trec(path: Path, lines: list[tuple[int, str]]) -> Rankings:
         if photo in scored.setdefault(query, {}):
             raise _wrong(path, number, f"{photo[:60]} comes twice for the query {query[:60]}")
         scored[query][photo] = score
-    return {query: list(_ordered(photos)) for query, photos in scored.items()}
+    return {query: [Listed(name, photos[name]) for name in _ordered(photos)] for query, photos in scored.items()}
 
 
 def _ordered(photos: Mapping[str, float]) -> Iterator[str]:

@@ -14,8 +14,10 @@ from PIL import Image
 
 from aesalign_core.errors import AesalignError, EvaluationError
 from aesalign_core.evaluation.statistics import Difference, paired_difference
-from aesalign_core.report.comparison import ComparedQuery, Comparison, Curve, GridExample, Measure, Photo, Tally
-from aesalign_core.report.page import choose, render, write_comparison
+from aesalign_core.report.choosing import choose
+from aesalign_core.report.comparison import ComparedQuery, Comparison, Measure, Tally
+from aesalign_core.report.page import render, write_comparison
+from aesalign_core.report.records import Curve, GridExample, Photo
 
 HOSTILE = "\"><script>alert(1)</script>\n\u202eevil\x00 'onload=x' &amp; \udcff"
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -80,7 +82,7 @@ def full(photo: Path, words: str) -> Comparison:
         measures=(Measure(words, difference, words, "share", independent=False),),
         tallies=(Tally(words, 3, 2, 1),),
         queries=tuple(ComparedQuery(words, (item,), (item,), 0.0, g, note=words) for g in (1.0, -1.0, 0.0)),
-        grid=GridExample(words, words, ((item, item), (item, item))),
+        grids=(GridExample(words, words, ((item, item), (item, item))),),
         curves=(Curve(words, ((1, 0.7), (2, 0.5), (3, 0.4))),),
     )  # fmt: skip
 
