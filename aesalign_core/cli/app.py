@@ -14,6 +14,7 @@ from aesalign_core.cli import (
     demo,
     doctor,
     evaluate,
+    grid,
     index,
     judge,
     pairs,
@@ -71,7 +72,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, align, report):
+for verb in (demo, index, search, rephrase, score, pairs, grid, align, report):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

@@ -22,6 +22,13 @@ def open_page(page: Path) -> None:
         console.note(f"there is no browser to open here; the page is at {page.resolve()}")
 
 
+def announce(page: Path, *, is_opened: bool) -> None:
+    """Says where a page is, and opens it if that was asked for."""
+    console.note(f"page: {page}")
+    if is_opened:
+        open_page(page)
+
+
 def place_for(name: str, out: Path | None) -> Path:
     """Where a page goes: where the user said, else into a new temporary folder that stays."""
     return out or Path(tempfile.mkdtemp(prefix="aesalign-")) / name

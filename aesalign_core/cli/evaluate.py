@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aesalign_core.cli import compose, console
+from aesalign_core.cli import browser, compose, console, pages
 from aesalign_core.cli.evaluate_hpir import hpir
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Set
 
@@ -35,6 +35,7 @@ def retrieval(
         Path | None, typer.Option("--against-gallery", help="Its gallery, if its image tower is another.")
     ] = None,
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What the CSV's files are below.")] = None,
+    page: pages.Page = None,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -46,12 +47,14 @@ def retrieval(
     With --against, both encoders answer the same captions; differences come with 95 % bootstrap intervals, resampled
     by photograph.
 
-    Example: [bold]aesalign eval retrieval -g gallery --captions captions.csv --against run[/bold]
+    Example: [bold]aesalign eval retrieval -g gallery --captions captions.csv --against run --report page.html[/bold]
     """
     from aesalign_core.captions import match, read_captions
     from aesalign_core.evaluation.retrieval import report
     from aesalign_core.gallery import Gallery as OpenGallery
 
+    if page and not against:
+        raise typer.BadParameter("--report compares two encoders: add --against")
     read = read_captions(captions)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder)
     photos = OpenGallery.open(gallery, build)
@@ -64,10 +67,14 @@ def retrieval(
     found = report(rankings, matched.ids, _rewards(photos))
     if matched.missing:
         console.note(f"{len(matched.missing)} captioned files are not in the gallery and were left out")
+    if page and against:
+        _page(page, rankings, matched, photos, build, against)
     if json:
         console.print_json({**found.as_dict(), "photos": len(photos), "missing": list(matched.missing)})
     else:
         _show(found, [r.encoder for r in rankings], len(photos))
+    if page:
+        browser.announce(page, is_opened=False)
 
 
 def _rank(matched: Matched, photos: Photos, build: Builder, spec: str) -> Rankings:
@@ -76,6 +83,26 @@ def _rank(matched: Matched, photos: Photos, build: Builder, spec: str) -> Rankin
     chosen = build.encoder() if spec == build.recipe.encoder.use else build.encoder(spec)
     with console.progress(f"searching with {chosen.name}") as progress:
         return rank(matched.texts, photos, chosen, k=max(DEPTHS), progress=progress)
+
+
+def _page(
+    page: Path, rankings: list[Rankings], matched: Matched, photos: Photos, build: Builder, against: str
+) -> None:
+    from aesalign_core.encoder_names import run_of
+    from aesalign_core.evaluation import questions
+    from aesalign_core.evaluation.retrieval import DEPTHS
+    from aesalign_core.evaluation.systems import System, listed
+
+    paths = dict(zip(photos.ids(), photos.paths(), strict=True))
+    old, new = (
+        System(r.encoder, {text: listed(row, paths) for text, row in zip(matched.texts, r.matches, strict=True)})
+        for r in rankings
+    )
+    run, _ = run_of(against) or (None, 0.0)
+    material = pages.Material(build, gallery=photos, captions=matched, run=run)
+    caveats = [f"{len(matched.missing)} captioned files are not in the gallery and were left out."]
+    evidence = material.evidence(old, new, None, caveats if matched.missing else [])
+    pages.write(page, old, new, questions.of_gallery(matched, photos), evidence, k=max(DEPTHS))
 
 
 def _rewards(photos: Photos) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aesalign_core.cli import browser, console
+from aesalign_core.cli import console
 from aesalign_core.errors import AesalignError
 
 if TYPE_CHECKING:
@@ -140,10 +140,3 @@ def write(
     with console.progress("pictures") as progress:
         write_comparison(out, comparison, progress=progress)
     return comparison
-
-
-def announce(out: Path, *, is_opened: bool) -> None:
-    """Says where a page is, and opens it if that was asked for."""
-    console.note(f"report: {out}")
-    if is_opened:
-        browser.open_page(out)

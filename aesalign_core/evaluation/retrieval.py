@@ -13,6 +13,7 @@ from aesalign_core.evaluation.statistics import Difference, paired_difference
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
     from aesalign_core.protocols import Encoder
+    from aesalign_core.types import Match
 
 DEPTHS = (1, 5, 10)
 BATCH = 256
@@ -26,10 +27,12 @@ class Rankings:
     Attributes:
         encoder: Its name.
         ids: q lists of photo ids, best first.
+        matches: The same with paths and similarities, where they were kept.
     """
 
     encoder: str
     ids: Sequence[Sequence[str]]
+    matches: Sequence[Sequence[Match]] = ()
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,12 @@ def rank(
         SpaceMismatchError: The gallery was filled by another image tower.
     """
     gallery.check_encoder(encoder)
-    ids: list[list[str]] = []
+    matches: list[list[Match]] = []
     for start in range(0, len(queries), BATCH):
-        vectors = encoder.encode_texts(queries[start : start + BATCH])
-        ids += [[m.id for m in found] for found in gallery.search(vectors, k)]
+        matches += gallery.search(encoder.encode_texts(queries[start : start + BATCH]), k)
         if progress:
-            progress(len(ids), len(queries))
-    return Rankings(encoder.name, ids)
+            progress(len(matches), len(queries))
+    return Rankings(encoder.name, [[match.id for match in found] for found in matches], matches)
 
 
 def report(

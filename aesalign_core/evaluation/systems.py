@@ -58,9 +58,23 @@ def of_file(path: Path, *, k: int, photos_root: Path | None = None) -> System:
 
 
 def of_encoder(
-    queries: Iterable[str], gallery: Gallery, encoder: Encoder, *, k: int, progress: Progress | None = None
+    queries: Iterable[str],
+    gallery: Gallery,
+    encoder: Encoder,
+    *,
+    k: int,
+    paths: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> System:
     """The system that searches a gallery with an encoder.
+
+    Args:
+        queries: What is asked; each is searched once.
+        gallery: Where.
+        encoder: With what.
+        k: Photos of a row.
+        paths: By id, what photos are called in the gallery that it is compared with, if that is another.
+        progress: Called with queries done and in all.
 
     Raises:
         SpaceMismatchError: The gallery was filled by another image tower.
@@ -71,15 +85,16 @@ def of_encoder(
     for start in range(0, len(asked), BATCH):
         part = asked[start : start + BATCH]
         found = gallery.search(encoder.encode_texts(part), k)
-        rows.update(zip(part, map(listed, found), strict=True))
+        rows.update(zip(part, (listed(row, paths) for row in found), strict=True))
         if progress:
             progress(len(rows), len(asked))
     return System(encoder.name, rows)
 
 
-def listed(matches: Iterable[Match]) -> tuple[Listed, ...]:
-    """What a gallery found, as a row of a system."""
-    return tuple(Listed(match.path, similarity=match.similarity, rewards=match.rewards) for match in matches)
+def listed(matches: Iterable[Match], paths: Mapping[str, str] | None = None) -> tuple[Listed, ...]:
+    """What a gallery found, as a row of a system; `paths` by id are used instead of the gallery's own."""
+    known = paths or {}
+    return tuple(Listed(known.get(m.id, m.path), similarity=m.similarity, rewards=m.rewards) for m in matches)
 
 
 def in_common(old: System, new: System) -> list[str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from aesalign_core.files import write_text
 from aesalign_core.report import charts, grids, wording
 from aesalign_core.report.choosing import Shown, choose
 from aesalign_core.report.comparison import Comparison
-from aesalign_core.report.templating import blank, document, room
-from aesalign_core.report.thumbnails import BUDGET, Album, thumbnails
-
-Progress = Callable[[int, int], None]
+from aesalign_core.report.templating import document, illustrated
+from aesalign_core.report.thumbnails import Album, Progress
 
 
 def render(comparison: Comparison, *, progress: Progress | None = None) -> str:
@@ -23,9 +22,7 @@ def render(comparison: Comparison, *, progress: Progress | None = None) -> str:
         progress: Called with (done, total) thumbnails.
     """
     shown = choose(comparison)
-    photos = _photos(comparison, shown)
-    budget = min(BUDGET, room(_document(comparison, shown, blank(photos))))
-    return _document(comparison, shown, thumbnails(photos, budget=budget, progress=progress))
+    return illustrated(partial(_document, comparison, shown), _photos(comparison, shown), progress=progress)
 
 
 def write_comparison(path: Path, comparison: Comparison, *, progress: Progress | None = None) -> Path:
@@ -46,11 +43,12 @@ def write_comparison(path: Path, comparison: Comparison, *, progress: Progress |
     return path
 
 
-def _photos(comparison: Comparison, shown: Shown) -> list[Path]:
-    """Every photo's file, each once, in the order of first use."""
-    rows = [row for query in shown.all for row in (query.old, query.new)]
-    rows += [row for grid in comparison.grids for row in grid.rows]
-    return list(dict.fromkeys(photo.path for row in rows for photo in row))
+def _photos(comparison: Comparison, shown: Shown) -> Iterator[Path]:
+    """Every photo's file, in the order of first use."""
+    for query in shown.all:
+        yield from (photo.path for photo in (*query.old, *query.new))
+    for grid in comparison.grids:
+        yield from (photo.path for row in grid.rows for photo in row)
 
 
 def _document(comparison: Comparison, shown: Shown, album: Album) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aesalign_core.report import charts, front_chart, grids, wording
 from aesalign_core.report.records import Photo
-from aesalign_core.report.thumbnails import Album, Thumbnail
+from aesalign_core.report.thumbnails import BUDGET, USUAL, Album, Progress, Thumbnail, thumbnails
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,14 +46,25 @@ def document(template: str, *, album: Album, style: str = "", **values: Any) -> 
     )  # fmt: skip
 
 
-def room(text: str) -> int:
-    """Characters that the pictures of a page may take, given the page with blank ones."""
-    return max(0, MAX_PAGE - RESERVE - len(text.encode()))
+def illustrated(
+    make: Callable[[Album], str],
+    photos: Iterable[Path],
+    *,
+    largest: int = USUAL,
+    progress: Progress | None = None,
+) -> str:
+    """A page with pictures as good as `MAX_PAGE` allows; larger only if its words alone are.
 
-
-def blank(paths: list[Path]) -> Album:
-    """An album of pictures that hold nothing yet, to see how large a page is without them."""
-    return Album(dict.fromkeys(paths, Thumbnail("data:,", 100, 100)))
+    Args:
+        make: The page with the pictures of an album.
+        photos: Files, in any number.
+        largest: Side of a picture at most, in pixels.
+        progress: Called with (done, total) pictures.
+    """
+    paths = list(dict.fromkeys(photos))
+    words = make(Album(dict.fromkeys(paths, Thumbnail("data:,", 100, 100))))
+    budget = min(BUDGET, max(0, MAX_PAGE - RESERVE - len(words.encode())))
+    return make(thumbnails(paths, budget=budget, largest=largest, progress=progress))
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aesalign_core.report.thumbnails import SIZES, Thumbnail, thumbnail, thumbnails
+from aesalign_core.report.thumbnails import USUAL, Thumbnail, thumbnail, thumbnails
 
 
 def opened(small: Thumbnail) -> Image.Image:
@@ -54,7 +54,7 @@ def test_a_smaller_budget_gives_smaller_pictures_all_of_one_size(tmp_path: Path)
     ):
         Image.fromarray(pixels).save(path)
     rich, poor = thumbnails(paths), thumbnails(paths, budget=200_000)
-    assert {t.width for t in rich.pictures.values()} == {SIZES[0][0]}
+    assert {t.width for t in rich.pictures.values()} == {USUAL}
     assert not rich.is_reduced
     assert {t.width for t in poor.pictures.values()} == {poor.side}
     assert poor.is_reduced
