@@ -49,7 +49,7 @@ def of_lists(
         EvaluationError: Queries are captions, but none of the captioned photos is in any list.
     """
     photos = {photo.path for system in systems for row in system.rows.values() for photo in row}
-    names = PhotoNames((path, path) for path in sorted(photos))
+    names = PhotoNames((str(Path(path).absolute()), path) for path in sorted(photos))
     files: dict[str, list[str]] = {}
     for caption in captions:
         files.setdefault(caption.text, []).append(caption.file)

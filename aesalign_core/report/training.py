@@ -23,7 +23,7 @@ TRAINED = {
 }
 WATCHED = {"recall_kept": "Held-out recall, share of the base's"}
 WATCHED_GAINS = {
-    "reward": "Held-out gain in the trained reward, σ",
+    "reward": "Held-out gain in reward, σ",
     "other": "Held-out gain in the watched reward, σ",
 }
 
