@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ class Pictures:
     """
 
     def __init__(self, *, blocks: bool) -> None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not (sys.stdin.isatty() and sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns):
             raise AesalignError("--show needs a terminal", hint="write a page instead: --out FILE, or --open")
         try:
             # The terminal is asked what it can do while this is imported.

@@ -75,10 +75,14 @@ def command(
         build, gallery=asking.photos, captions=asking.matched, reward=reward, run=shown_run, pairs=pairs
     )
     before, after, questions = asking.answers()
+    for caveat in asking.caveats:
+        console.note(f"note: {caveat}")
     is_judged = judge is not None or "judge" in build.recipe.model_fields_set
     judgement = _judge(build, before, after, questions) if is_judged else None
     evidence = material.evidence(before, after, judgement, asking.caveats)
     made = pages.write(out, before, after, questions, evidence, k=k, title=title)
+    if made.no_front:
+        console.note(f"no plot of recall against reward: {made.no_front}")
     _tell(made, out, json=json)
     browser.announce(out, is_opened=show)
 

@@ -14,7 +14,7 @@ GAP = 6
 _GROUND, _EMPTY, _INK = (0, 0, 0), (60, 60, 60), (255, 255, 255)
 
 
-def sheet(rows: Sequence[Sequence[Path]], *, side: int = 160, first: int = 1) -> Image.Image:
+def sheet(rows: Sequence[Sequence[Path]], *, side: int = 240, first: int = 1) -> Image.Image:
     """Photos in rows of squares, numbered; one that cannot be read is an empty square.
 
     Args:
