@@ -27,6 +27,7 @@ class Given:
     against_gallery: Path | None
     queries: Path | None
     captions: Path | None
+    qrels: Path | None
     photos_root: Path | None
     k: int
     limit: int | None
@@ -51,11 +52,14 @@ class Asking:
 
     def __init__(self, names: tuple[str, str], build: Builder, given: Given) -> None:
         from aesalign_core.captions import match, read_captions
+        from aesalign_core.evaluation.qrels import read_qrels
+        from aesalign_core.evaluation.questions import by_captions, by_grades
         from aesalign_core.gallery import Gallery
 
         self._names, self._build, self._given = names, build, given
         self._lists = [_of_file(name, given) for name in names]
         self._captions = read_captions(given.captions) if given.captions else []
+        self._right = by_grades(read_qrels(given.qrels)) if given.qrels else by_captions(self._captions)
         self.photos = Gallery.open(given.gallery, build) if given.gallery else None
         self._other = Gallery.open(given.against_gallery, build) if given.against_gallery else self.photos
         root = given.photos_root
@@ -75,14 +79,14 @@ class Asking:
             found or self._searched(name, where)
             for name, found, where in zip(self._names, self._lists, (self.photos, self._other), strict=True)
         )
-        if self.photos and self.matched and not (self._given.queries or any(self._lists)):
+        if self.photos and self.matched and not (self._given.queries or self._given.qrels or any(self._lists)):
             chosen = set(self._texts)
             asked = tuple(one for one in questions.of_gallery(self.matched, self.photos) if one.query in chosen)
         else:
             root = self._given.photos_root
-            asked = questions.of_lists(self._texts, self._captions, (old, new), photos_root=root)
-        if self._captions and not any(one.right for one in asked):
-            self.caveats.append("No query is one of the captions, word by word: recall of the rows is not known.")
+            asked = questions.of_lists(self._texts, self._right, (old, new), photos_root=root)
+        if self._right and not any(one.right for one in asked):
+            self.caveats.append("Nobody said which photos are right for any of these queries, word by word.")
         return old, new, asked
 
     def _asked(self) -> list[str]:

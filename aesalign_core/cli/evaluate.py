@@ -61,14 +61,14 @@ def retrieval(
     matched = match(read, photos, photos_root=photos_root)
     chosen = build.recipe.encoder.use if encoder or recipe else photos.encoder_name
     rankings = [_rank(matched, photos, build, chosen)]
+    other = OpenGallery.open(against_gallery, build) if against_gallery else photos
     if against:
-        other = OpenGallery.open(against_gallery, build) if against_gallery else photos
         rankings.append(_rank(matched, other, build, against))
     found = report(rankings, matched.ids, _rewards(photos))
     if matched.missing:
         console.note(f"{len(matched.missing)} captioned files are not in the gallery and were left out")
     if page and against:
-        _page(page, rankings, matched, photos, build, against)
+        pages.write_encoders(page, (chosen, against), (photos, other), matched, build)
     if json:
         console.print_json({**found.as_dict(), "photos": len(photos), "missing": list(matched.missing)})
     else:
@@ -83,26 +83,6 @@ def _rank(matched: Matched, photos: Photos, build: Builder, spec: str) -> Rankin
     chosen = build.encoder() if spec == build.recipe.encoder.use else build.encoder(spec)
     with console.progress(f"searching with {chosen.name}") as progress:
         return rank(matched.texts, photos, chosen, k=max(DEPTHS), progress=progress)
-
-
-def _page(
-    page: Path, rankings: list[Rankings], matched: Matched, photos: Photos, build: Builder, against: str
-) -> None:
-    from aesalign_core.encoder_names import run_of
-    from aesalign_core.evaluation import questions
-    from aesalign_core.evaluation.retrieval import DEPTHS
-    from aesalign_core.evaluation.systems import System, listed
-
-    paths = dict(zip(photos.ids(), photos.paths(), strict=True))
-    old, new = (
-        System(r.encoder, {text: listed(row, paths) for text, row in zip(matched.texts, r.matches, strict=True)})
-        for r in rankings
-    )
-    run, _ = run_of(against) or (None, 0.0)
-    material = pages.Material(build, gallery=photos, captions=matched, run=run)
-    caveats = [f"{len(matched.missing)} captioned files are not in the gallery and were left out."]
-    evidence = material.evidence(old, new, None, caveats if matched.missing else [])
-    pages.write(page, old, new, questions.of_gallery(matched, photos), evidence, k=max(DEPTHS))
 
 
 def _rewards(photos: Photos) -> dict[str, dict[str, float]]:

@@ -140,3 +140,24 @@ def write(
     with console.progress("pictures") as progress:
         write_comparison(out, comparison, progress=progress)
     return comparison
+
+
+def write_encoders(
+    out: Path, names: tuple[str, str], galleries: tuple[Gallery, Gallery], captions: Matched, build: Builder
+) -> None:
+    """Writes the page of two encoders that are asked captions, each in its gallery."""
+    from aesalign_core.encoder_names import run_of
+    from aesalign_core.evaluation import questions, systems
+    from aesalign_core.evaluation.fronts import DEPTH
+
+    photos = galleries[0]
+    paths = dict(zip(photos.ids(), photos.paths(), strict=True))
+    old, new = (
+        systems.of_encoder(captions.texts, gallery, build.encoder(name), k=DEPTH, paths=paths)
+        for name, gallery in zip(names, galleries, strict=True)
+    )
+    run, _ = run_of(names[1]) or (None, 0.0)
+    material = Material(build, gallery=photos, captions=captions, run=run)
+    missing = f"{len(captions.missing):,} captioned files are not in the gallery: left out."
+    evidence = material.evidence(old, new, None, [missing] if captions.missing else [])
+    write(out, old, new, questions.of_gallery(captions, photos), evidence, k=DEPTH)

@@ -39,6 +39,7 @@ def command(
         Path | None,
         typer.Option("--captions", help="CSV file,caption: which photo is right; what encoders are asked."),
     ] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", help="Relevance file: which photos are right.")] = None,
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What relative paths are below.")] = None,
     judge: Annotated[str | None, typer.Option("--judge", help="Judge component, such as reward or litellm.")] = None,
     reward: Annotated[str | None, typer.Option("--reward", "-r", help="The reward to show and to order by.")] = None,
@@ -68,7 +69,7 @@ def command(
     from aesalign_core.encoder_names import run_of
 
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
-    given = Given(gallery, against_gallery, queries, captions, photos_root, k, limit)
+    given = Given(gallery, against_gallery, queries, captions, qrels, photos_root, k, limit)
     asking = Asking((old, new), build, given)
     shown_run = run or (None if Path(new).is_file() else (run_of(new) or (None,))[0])
     material = pages.Material(

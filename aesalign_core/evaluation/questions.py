@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,12 @@ from aesalign_core.photo_names import PhotoNames
 
 if TYPE_CHECKING:
     from aesalign_core.captions import Caption, Matched
+    from aesalign_core.evaluation.qrels import Qrels
     from aesalign_core.evaluation.systems import System
     from aesalign_core.gallery import Gallery
+
+Answers = Mapping[str, Sequence[str]]
+"""By query, the files of the photos that answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +43,44 @@ def of_gallery(captions: Matched, gallery: Gallery) -> tuple[Question, ...]:
 
 
 def of_lists(
-    queries: Sequence[str], captions: Sequence[Caption], systems: Iterable[System], *, photos_root: Path | None = None
+    queries: Sequence[str], files: Answers, systems: Iterable[System], *, photos_root: Path | None = None
 ) -> tuple[Question, ...]:
-    """The queries of ranked lists, of which those that are captions, word by word, ask for the captioned photos.
+    """The queries of ranked lists, with the right photos of those that have any.
 
     A photo that no list holds cannot be told from one that is named otherwise: it counts as not found.
 
+    Args:
+        queries: What was asked, each once.
+        files: By query, word by word, the files of the right photos.
+        systems: Whose lists.
+        photos_root: What relative files are below.
+
     Raises:
-        EvaluationError: Queries are captions, but none of the captioned photos is in any list.
+        EvaluationError: Some queries have right photos, but none of those is in any list.
     """
     photos = {photo.path for system in systems for row in system.rows.values() for photo in row}
     names = PhotoNames((str(Path(path).absolute()), path) for path in sorted(photos))
-    files: dict[str, list[str]] = {}
-    for caption in captions:
-        files.setdefault(caption.text, []).append(caption.file)
     questions = []
     for query in queries:
-        found = {file: names.find(file, photos_root or Path()) for file in files.get(query, [])}
+        found = {file: names.find(file, photos_root or Path()) for file in files.get(query, ())}
         right = frozenset(path or f"not listed: {file}" for file, path in found.items())
         questions.append(Question(query, min(found, default=query), right if query in files else None))
     wanted = [question.right for question in questions if question.right]
     if wanted and not any(right & photos for right in wanted):
         raise EvaluationError(
-            "none of the captioned photos is in the lists", hint="name the folder they are relative to: --photos-root"
+            "none of the right photos is in the lists", hint="name the folder they are relative to: --photos-root"
         )
     return tuple(questions)
+
+
+def by_captions(captions: Iterable[Caption]) -> Answers:
+    """A caption that is a query, word by word, is answered by the photos that it describes."""
+    files: dict[str, list[str]] = {}
+    for caption in captions:
+        files.setdefault(caption.text, []).append(caption.file)
+    return files
+
+
+def by_grades(qrels: Qrels) -> Answers:
+    """A query is answered by the photos of a relevance file that have a grade above 0; perhaps by none."""
+    return {query: [photo for photo, grade in graded.items() if grade > 0] for query, graded in qrels.items()}

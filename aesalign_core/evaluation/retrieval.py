@@ -13,7 +13,6 @@ from aesalign_core.evaluation.statistics import Difference, paired_difference
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
     from aesalign_core.protocols import Encoder
-    from aesalign_core.types import Match
 
 DEPTHS = (1, 5, 10)
 BATCH = 256
@@ -27,12 +26,10 @@ class Rankings:
     Attributes:
         encoder: Its name.
         ids: q lists of photo ids, best first.
-        matches: The same with paths and similarities, where they were kept.
     """
 
     encoder: str
     ids: Sequence[Sequence[str]]
-    matches: Sequence[Sequence[Match]] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,13 @@ def rank(
         SpaceMismatchError: The gallery was filled by another image tower.
     """
     gallery.check_encoder(encoder)
-    matches: list[list[Match]] = []
+    ids: list[list[str]] = []
     for start in range(0, len(queries), BATCH):
-        matches += gallery.search(encoder.encode_texts(queries[start : start + BATCH]), k)
+        vectors = encoder.encode_texts(queries[start : start + BATCH])
+        ids += [[m.id for m in found] for found in gallery.search(vectors, k)]
         if progress:
-            progress(len(matches), len(queries))
-    return Rankings(encoder.name, [[match.id for match in found] for found in matches], matches)
+            progress(len(ids), len(queries))
+    return Rankings(encoder.name, ids)
 
 
 def report(

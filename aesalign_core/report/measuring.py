@@ -20,17 +20,22 @@ Scored = Mapping[str, float]
 
 
 def recall(questions: Sequence[Question], old: System, new: System, *, k: int) -> list[Measure]:
-    """R@1, R@5, R@10 as far as rows reach, over the questions whose right photos are known."""
+    """How often a right photo is among the first 1, 5, 10, as far as rows reach, where right photos are known.
+
+    That is R@k of captions, which have one right photo each, and Success@k where there may be several.
+    """
     asked = [question for question in questions if question.right is not None]
     if not asked:
         return []
     wanted, units = [question.right or () for question in asked], [question.unit for question in asked]
     rows = [system.paths([question.query for question in asked]) for system in (old, new)]
     part = "" if len(asked) == len(questions) else f" Over {len(asked):,} of {len(questions):,} queries."
+    short = "R" if all(len(right) <= 1 for right in wanted) else "Success"
     made = []
     for depth in dict.fromkeys(min(depth, k) for depth in DEPTHS):
         before, after = (recall_at_k(found, wanted, depth) for found in rows)
-        name = "A right photo first (R@1)" if depth == 1 else f"A right photo in the first {depth} (R@{depth})"
+        where = "first" if depth == 1 else f"in the first {depth}"
+        name = f"A right photo {where} ({short}@{depth})"
         told = ("How often the first answer shows it." if depth == 1 else "How often any of them does.") + part
         made.append(Measure(name, paired_difference(before, after, groups=units), told, "share"))
     return made

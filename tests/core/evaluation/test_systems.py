@@ -12,6 +12,8 @@ import pytest
 from aesalign_core.captions import Caption, match, read_captions
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation import questions, systems
+from aesalign_core.evaluation.qrels import read_qrels
+from aesalign_core.evaluation.questions import by_captions, by_grades
 from aesalign_core.evaluation.run_files import Listed, read_lists
 from aesalign_core.evaluation.systems import System
 from aesalign_core.searching import search
@@ -92,21 +94,30 @@ def lists(*photos: str) -> System:
 
 def test_captions_of_lists_are_found_by_path_or_by_their_only_name() -> None:
     captions = [Caption("dog.jpg", "a dog"), Caption("gone.jpg", "a dog"), Caption("x.jpg", "unasked")]
-    first, second = questions.of_lists(["a dog", "other"], captions, [lists("in/dog.jpg", "b.jpg")])
+    first, second = questions.of_lists(["a dog", "other"], by_captions(captions), [lists("in/dog.jpg", "b.jpg")])
     assert first.right == {"in/dog.jpg", "not listed: gone.jpg"}
     assert (second.right, second.unit) == (None, "other")
     both = [lists("x/dog.jpg", "y/dog.jpg")]
-    (rooted,) = questions.of_lists(["a dog"], captions[:1], both, photos_root=Path("y"))
+    (rooted,) = questions.of_lists(["a dog"], by_captions(captions[:1]), both, photos_root=Path("y"))
     assert rooted.right == {"y/dog.jpg"}
-    with pytest.raises(EvaluationError, match="none of the captioned photos"):
-        questions.of_lists(["a dog"], captions[:1], both)  # which of them is meant?
+    with pytest.raises(EvaluationError, match="none of the right photos"):
+        questions.of_lists(["a dog"], by_captions(captions[:1]), both)  # which of them is meant?
 
 
 def test_captioned_photos_that_are_in_no_list_are_told() -> None:
-    with pytest.raises(EvaluationError, match="none of the captioned photos") as error:
-        questions.of_lists(["a dog"], [Caption("cat.jpg", "a dog")], [lists("b.jpg")])
+    with pytest.raises(EvaluationError, match="none of the right photos") as error:
+        questions.of_lists(["a dog"], {"a dog": ["cat.jpg"]}, [lists("b.jpg")])
     assert "--photos-root" in error.value.hint
 
 
 def test_without_captions_nothing_is_right() -> None:
-    assert [q.right for q in questions.of_lists(["a dog", "other"], [], [lists("b.jpg")])] == [None, None]
+    assert [q.right for q in questions.of_lists(["a dog", "other"], {}, [lists("b.jpg")])] == [None, None]
+
+
+def test_a_relevance_file_says_which_photos_are_right(tmp_path: Path) -> None:
+    (tmp_path / "qrels").write_text("1 0 a.jpg 2\n1 0 b.jpg 0\n2 0 c.jpg -1\n")
+    right = by_grades(read_qrels(tmp_path / "qrels"))
+    assert right == {"1": ["a.jpg"], "2": []}
+    system = System("s", {"1": (Listed("x/a.jpg"),), "2": (), "3": ()})
+    found = questions.of_lists(["1", "2", "3"], right, [system])
+    assert [q.right for q in found] == [{"x/a.jpg"}, frozenset(), None]

@@ -92,6 +92,12 @@ def test_right_photos_are_ticked_and_recalled() -> None:
     assert [p.relevant for p in made.queries[2].new] == [None]
 
 
+def test_several_right_photos_are_a_success_if_any_is_found() -> None:
+    made = compare(OLD, NEW, (Question("dogs", "dogs", frozenset("cz")),), Evidence(), k=2)
+    assert [m.name.rpartition("(")[2] for m in made.measures] == ["Success@1)", "Success@2)"]
+    assert (made.measures[1].result.old, made.measures[1].result.new) == (0.0, 1.0)
+
+
 def test_captions_that_are_the_same_words_are_asked_twice_and_shown_once() -> None:
     asked = (Question("dogs", "b", frozenset("b")), Question("dogs", "c", frozenset("c")))
     made = compare(OLD, NEW, asked, Evidence(), k=2)
