@@ -93,18 +93,31 @@ class Builder:
         settings = own if own.get("model") == model else use.settings
         return cast("Encoder", self.component("encoder", Use(use="open_clip", **{**settings, "model": model})))
 
+    def base(self, folder: Path) -> TrainableEncoder:
+        """The encoder that a RUN was aligned from, before alignment.
+
+        Raises:
+            ModelError: The folder is no RUN, or its encoder cannot have been aligned.
+        """
+        from aesalign_core.alignment import runs
+
+        key = f"base:{folder.resolve()}"
+        if key not in self._built:
+            recipe = runs.read(folder).recipe
+            inner = Builder(recipe.model_copy(update={"device": self.recipe.device}), found=self.registry)
+            inner._device, inner._warned = self._device, self._warned
+            encoder = inner.encoder()
+            if not isinstance(encoder, TrainableEncoder):
+                raise ModelError(f"{encoder.name} has no heads, so {folder} cannot have been made from it")
+            self._built[key] = encoder
+        return cast("TrainableEncoder", self._built[key])
+
     def _aligned(self, folder: Path, strength: float) -> Encoder:
         from aesalign_core.alignment import runs
 
         key = f"run:{run_name(folder.resolve(), strength)}"
         if key not in self._built:
-            run = runs.read(folder)
-            base = Builder(run.recipe.model_copy(update={"device": self.recipe.device}), found=self.registry)
-            base._device, base._warned = self._device, self._warned
-            encoder = base.encoder()
-            if not isinstance(encoder, TrainableEncoder):
-                raise ModelError(f"{encoder.name} has no heads, so {folder} cannot have been made from it")
-            self._built[key] = runs.aligned(run, encoder, strength=strength)
+            self._built[key] = runs.aligned(runs.read(folder), self.base(folder), strength=strength)
         return cast("Encoder", self._built[key])
 
     def reward(self, spec: str, settings: Mapping[str, Any] | None = None) -> Reward:

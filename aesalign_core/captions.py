@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from aesalign_core.caption_json import MAX_CHARS, parse
 from aesalign_core.errors import AesalignError
 from aesalign_core.files import read_text, write_text
+from aesalign_core.photo_names import PhotoNames
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -166,7 +166,7 @@ def _wrong(path: Path, reason: str) -> AesalignError:
 class PhotoFinder:
     """Which photo of a gallery a file is.
 
-    A file is looked for below `photos_root`, if that is given; else, or if it is not there, by its name alone, as
+    A file is looked for by its path, below `photos_root` if that is given; if it is not there, by its name alone, as
     long as one photo of the gallery has that name.
 
     Args:
@@ -183,21 +183,11 @@ class PhotoFinder:
                 f"there is no folder {photos_root}", hint="name the folder that the files are relative to"
             )
         self._root = photos_root
-        self._by_path: dict[str, str] = {}
-        self._by_name: dict[str, set[str]] = {}
-        for name, path in zip(gallery.ids(), gallery.paths(), strict=True):
-            self._by_path[os.path.normpath(path)] = name
-            base = os.path.basename(path)  # noqa: PTH119 - a million Path objects are slow
-            self._by_name.setdefault(base, set()).add(name)
+        self._names = PhotoNames(zip(gallery.paths(), gallery.ids(), strict=True))
 
     def find(self, file: str) -> str | None:
         """The photo's id; None if it is not in the gallery, or if only its name is known and several have it."""
-        if self._root is not None:
-            whole = os.path.normpath(os.path.join(os.path.abspath(self._root), file))  # noqa: PTH100, PTH118 - links stay
-            if whole in self._by_path:
-                return self._by_path[whole]
-        same = self._by_name.get(os.path.basename(file), set())  # noqa: PTH119
-        return next(iter(same)) if len(same) == 1 else None
+        return self._names.find(file, self._root)
 
 
 def match(captions: Sequence[Caption], gallery: Gallery, *, photos_root: Path | None = None) -> Matched:

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
-from aesalign_core.cli import align, demo, doctor, evaluate, index, judge, pairs, plugins, rephrase, score, search
+from aesalign_core.cli import (
+    align,
+    demo,
+    doctor,
+    evaluate,
+    grid,
+    index,
+    judge,
+    pairs,
+    plugins,
+    rephrase,
+    report,
+    score,
+    search,
+)
 from aesalign_core.cli.options import DEBUG
 from aesalign_core.errors import AesalignError
 
@@ -58,7 +72,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, align):
+for verb in (demo, index, search, rephrase, score, pairs, grid, align, report):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aesalign_core.cli import compose, console
+from aesalign_core.cli import browser, compose, console
 from aesalign_core.cli.options import Debug, Device, Json, Recipe, Set
 
 NAME = "demo"
@@ -52,6 +52,4 @@ def command(
             console.note(f"note: {caveat}")
         console.out().print(f"\nreport: {result.report}", markup=False)
     if show:
-        import webbrowser
-
-        webbrowser.open(result.report.resolve().as_uri())
+        browser.open_page(result.report)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aesalign_core.cli import compose, console, differences
+from aesalign_core.cli import browser, compose, console, differences, pages
 from aesalign_core.cli.options import (
     AgainstGallery,
     Captions,
@@ -54,6 +54,7 @@ def retrieval(
     save_qrels: Annotated[
         Path | None, typer.Option("--save-qrels", help="Write which photo answers which caption as TREC qrels.")
     ] = None,
+    page: pages.Page = None,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -65,7 +66,7 @@ def retrieval(
     With --against, both encoders answer the same captions; differences come with 95 % bootstrap intervals, resampled
     by photograph.
 
-    Example: [bold]aesalign eval retrieval -g gallery --captions captions.csv --against run[/bold]
+    Example: [bold]aesalign eval retrieval -g gallery --captions captions.csv --against run --report page.html[/bold]
 
     Example: [bold]aesalign eval retrieval -g coco --captions dataset_coco.json --split test --only-captioned[/bold]
     """
@@ -74,21 +75,26 @@ def retrieval(
 
     if save_run and len(save_run) != 1 + bool(against):
         raise typer.BadParameter("--save-run is given once for each encoder")
+    if page and not against:
+        raise typer.BadParameter("--report compares two encoders: add --against")
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder)
     read = read_captions(captions, split=split, per_photo=captions_per_photo)
     photos = OpenGallery.open(gallery, build)
     matched = match_captions(read, photos, photos_root=photos_root)
     encoders = [compose.encoder_of(photos, build, chosen=bool(encoder or recipe))]
     encoders += [build.encoder(against)] if against else []
-    rankings = rank_all(
-        matched, galleries(photos, build, against_gallery), encoders, k=k, only_captioned=only_captioned
-    )
+    searched = galleries(photos, build, against_gallery)
+    rankings = rank_all(matched, searched, encoders, k=k, only_captioned=only_captioned)
     _save(matched, rankings, save_run or (), save_qrels)
     found = report(rankings, matched.ids, rewards_of(photos))
+    if page and against:
+        pages.write_encoders(page, encoders, searched, matched, build, new=against)
     if json:
         console.print_json({**found.as_dict(), "photos": len(photos), "missing": list(matched.missing)})
     else:
         _show(found, [r.encoder for r in rankings], len(photos))
+    if page:
+        browser.announce(page, is_opened=False)
 
 
 def read_captions(path: Path, *, split: Sequence[str] | None, per_photo: int | None) -> list[Caption]:

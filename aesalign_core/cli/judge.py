@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aesalign_core.cli import compose, console
+from aesalign_core.cli import browser, compose, console, pages
 from aesalign_core.cli.judge_vote import vote
 from aesalign_core.cli.options import Debug, Device, Json, Recipe, Set
 
@@ -29,6 +29,7 @@ def compare(
     judge: Annotated[str | None, typer.Option("--judge", help="Judge component: reward, litellm, human, …")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos of each list that are judged.")] = 10,
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What relative paths are below.")] = None,
+    report: pages.Page = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Ask nothing; say how many questions, tokens and dollars it would take.")
     ] = False,
@@ -43,31 +44,38 @@ def compare(
     The lists are what `search --queries` prints, or any engine's: {"query": …, "hits": ["a.jpg", …]} a line.
     Answers of an LLM judge are cached: stopped and started again, nothing is asked twice.
 
-    Example: [bold]aesalign judge compare old.jsonl new.jsonl --judge reward[/bold]
+    Example: [bold]aesalign judge compare old.jsonl new.jsonl --judge reward --report page.html[/bold]
 
     Example: [bold]aesalign judge compare old.jsonl new.jsonl --recipe recipe.toml --dry-run[/bold]
     """
+    from aesalign_core.evaluation import systems
     from aesalign_core.evaluation.judging import judge_rows
-    from aesalign_core.evaluation.run_files import read_rankings
+    from aesalign_core.evaluation.questions import Question
 
-    before, after = read_rankings(old), read_rankings(new)
-    queries = [query for query in before if query in after]
-    if not queries:
-        raise typer.BadParameter(f"{old} and {new} have no query in common")
-    if alone := len(before) + len(after) - 2 * len(queries):
-        console.note(f"{alone} queries are in one of the lists only and were left out")
+    before, after = (systems.of_file(path, k=k, photos_root=photos_root) for path in (old, new))
+    queries = systems.in_common(before, after)
+    alone = len(before.rows) + len(after.rows) - 2 * len(queries)
+    caveats = [f"{alone} queries are in one of the lists only and were left out"] if alone else []
+    for caveat in caveats:
+        console.note(caveat)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
     chosen = build.judge()
-    rows = [[_rooted(found[query][:k], photos_root) for query in queries] for found in (before, after)]
+    rows = [system.paths(queries) for system in (before, after)]
     if dry_run:
         _estimate(chosen, queries, rows, json=json)
         return
     with console.progress(f"judging with {chosen.name}") as progress:
         found = judge_rows(chosen, queries, *rows, progress=progress)
+    if report:
+        material = pages.Material(build)
+        evidence = material.evidence(before, after, found, caveats)
+        pages.write(report, before, after, [Question(query, query) for query in queries], evidence, k=k)
     if json:
         console.print_json(found.as_dict())
     else:
         _show(found)
+    if report:
+        browser.announce(report, is_opened=False)
 
 
 @app.command()
@@ -102,10 +110,6 @@ def check(
         return
     rows = [[c.name, str(c.asked), str(c.failed), _share(c.share)] for c in found]
     console.table(chosen.name, ["control", "asked", "failed", "as expected"], rows, numbers=range(1, 4))
-
-
-def _rooted(photos: list[str], root: Path | None) -> list[str]:
-    return photos if root is None else [str(root / photo) for photo in photos]
 
 
 def _estimate(chosen: Judge, queries: list[str], rows: list[list[list[str]]], *, json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesalign_core.cli import compose, console
+from aesalign_core.cli.grid_table import print_grid
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rephraser, Set, Strategy
 
 if TYPE_CHECKING:
@@ -79,12 +80,7 @@ def _example(result: PairsResult, photos: Photos) -> None:
     grid = result.example
     if grid is None:
         return
-    names = [[Path(path).name for path in photos.paths(row)] for row in grid.ids]
     title = (
         f"Example: {grid.query!r}, as {grid.rephrased!r}. Down: less similar. Right: lower {result.header.reward}."
     )
-    rows = [
-        [str(band), *(f"{name}\n{reward:.3f}" for name, reward in zip(row, rewards, strict=True))]
-        for band, (row, rewards) in enumerate(zip(names, grid.rewards, strict=True))
-    ]
-    console.table(title, ["band", *(f"photo {n}" for n in range(1, grid.shape[1] + 1))], rows)
+    print_grid(title, grid, photos)

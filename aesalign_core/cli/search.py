@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aesalign_core.cli import compose, console
+from aesalign_core.cli import browser, compose, console
 from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rephraser, Set, Strategy
+from aesalign_core.cli.pictures import Blocks, Open, Out, Pictures, Show, check_flags
 
 if TYPE_CHECKING:
     from aesalign_core.types import SearchResult
@@ -36,6 +37,10 @@ def command(
         float, typer.Option("--reward-weight", "-w", help="w of similarity + w · reward (in std).")
     ] = 0.0,
     where: Annotated[str | None, typer.Option("--where", help="SQL condition, such as 'width > 800'.")] = None,
+    out: Out = None,
+    is_opened: Open = False,
+    show: Show = False,
+    blocks: Blocks = False,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -49,19 +54,23 @@ def command(
 
     Example: [bold]aesalign search "a dog on a beach" -g gallery -k 5[/bold]
 
-    Example: [bold]aesalign search "a dog on a beach" -g gallery --encoder run --strength 0.6[/bold]
+    Example: [bold]aesalign search "a dog on a beach" -g gallery --encoder run --strength 0.6 --open[/bold]
     """
-    from aesalign_core.gallery import Gallery as Photos
+    from aesalign_core.gallery import Gallery as OpenGallery
     from aesalign_core.queries import read_queries
+    from aesalign_core.report.hits_page import MAX_QUERIES, write_hits
     from aesalign_core.searching import search
 
     if (query is None) == (queries is None):
         raise typer.BadParameter("give one QUERY, or --queries FILE")
+    check_flags(show=show, blocks=blocks, json=json or queries is not None)
+    pictures = Pictures(blocks=blocks) if show else None
     texts = read_queries(queries) if queries else [query or ""]
     rephrased = rephraser if rephraser != "none" else None
     encoder = compose.at_strength(encoder, strength)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, rephraser=rephrased)
-    photos = Photos.open(gallery, build)
+    photos = OpenGallery.open(gallery, build)
+    kept: list[SearchResult] = []
     for start in range(0, len(texts), BATCH):
         results = search(
             texts[start : start + BATCH],
@@ -77,6 +86,15 @@ def command(
         )
         for result in results:
             _show(result, json=json, many=queries is not None)
+            if pictures and result.hits:
+                pictures.list([Path(hit.path) for hit in result.hits])
+        kept += results[: MAX_QUERIES - len(kept)] if out or is_opened else []
+    if kept:
+        page = browser.place_for("hits.html", out)
+        facts = (("Gallery", f"{len(photos):,} photos"), *((("Reward", reward),) if reward else ()))
+        with console.progress("pictures") as progress:
+            write_hits(page, kept, asked=len(texts), reward=reward, facts=facts, progress=progress)
+        browser.announce(page, is_opened=is_opened)
 
 
 def _show(result: SearchResult, *, json: bool, many: bool) -> None:

@@ -7,6 +7,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,42 @@ from aesalign_core.files import read_text, write_text
 MAX_BYTES = 2_000_000_000
 Rankings = dict[str, list[str]]
 """By query, what it found, best first: paths or ids of photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A photo of a ranked list.
+
+    Attributes:
+        path: Its path, or its id where the list has none.
+        score: What the engine ordered by, if it says.
+        similarity: Cosine with the query, if it says.
+        rewards: By name, those it says.
+    """
+
+    path: str
+    score: float | None = None
+    similarity: float | None = None
+    rewards: Mapping[str, float] = field(default_factory=dict)
+
+
+Lists = dict[str, list[Listed]]
+"""By query, what it found, best first."""
 _HINT = 'write one {"query": …, "hits": ["a.jpg", …]} a line, or a TREC run: QUERY Q0 PHOTO RANK SCORE TAG'
 
 
 def read_rankings(path: Path) -> Rankings:
+    """Reads ranked lists, the names of photos only; see `read_lists`."""
+    return {query: [photo.path for photo in photos] for query, photos in read_lists(path).items()}
+
+
+def read_lists(path: Path) -> Lists:
     """Reads ranked lists.
 
-    JSON lines have `query` and `hits`, best first, each of which is a path or an object with `path` (or `id`). A TREC
-    run's lines have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered as trec_eval
-    does: by score in single precision, ties by name, the last of the alphabet first. Ranks are not looked at.
+    JSON lines have `query` and `hits`, best first, each of which is a path or an object with `path` (or `id`), and
+    perhaps `score`, `similarity` and `rewards`; of these, what is no number is as if it was not there. A TREC run's
+    lines have a query's number, `Q0`, a photo, its rank, its score and a tag; photos are ordered as trec_eval does:
+    by score in single precision, ties by name, the last of the alphabet first. Ranks are not looked at.
 
     Raises:
         EvaluationError: It cannot be read; the error names the line.
@@ -62,8 +90,8 @@ def write_trec(path: Path, rankings: Mapping[str, list[str]], *, tag: str) -> No
     write_text(path, "".join(rows))
 
 
-def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
-    found: Rankings = {}
+def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Lists:
+    found: Lists = {}
     for number, line in lines:
         try:
             value = json.loads(line, parse_constant=_no_number)
@@ -74,8 +102,8 @@ def _json_lines(path: Path, lines: list[tuple[int, str]]) -> Rankings:
             raise _wrong(path, number, "no query with hits")
         if query in found:
             raise _wrong(path, number, f"the query {query[:60]!r} comes twice")
-        if len(set(hits)) < len(hits):
-            twice = Counter(hits).most_common(1)[0][0]
+        twice, count = Counter(hit.path for hit in hits).most_common(1)[0] if hits else ("", 0)
+        if count > 1:
             raise _wrong(path, number, f"{twice[:60]} comes twice for the query {query[:60]}")
         found[query] = hits
     return found
@@ -85,14 +113,27 @@ def _no_number(text: str) -> float:
     raise ValueError(text)  # NaN and Infinity are no JSON, and a system that prints them has a fault
 
 
-def _photo(hit: Any) -> str:
-    name = hit if isinstance(hit, str) else hit.get("path") or hit["id"]
+def _photo(hit: Any) -> Listed:
+    told = {"path": hit} if isinstance(hit, str) else hit
+    name, rewards = told.get("path") or told["id"], told.get("rewards")
     if not isinstance(name, str) or not name:
         raise ValueError
-    return name
+    numbers = {key: _said(value) for key, value in rewards.items()} if isinstance(rewards, dict) else {}
+    known = {key: value for key, value in numbers.items() if value is not None}
+    return Listed(name, _said(told.get("score")), _said(told.get("similarity")), known)
 
 
-def _trec(path: Path, lines: list[tuple[int, str]]) -> Rankings:
+def _said(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _trec(path: Path, lines: list[tuple[int, str]]) -> Lists:
     scored: dict[str, dict[str, float]] = {}
     for number, line in lines:
         parts = line.split()
@@ -104,7 +145,7 @@ def _trec(path: Path, lines: list[tuple[int, str]]) -> Rankings:
         if photo in scored.setdefault(query, {}):
             raise _wrong(path, number, f"{photo[:60]} comes twice for the query {query[:60]}")
         scored[query][photo] = score
-    return {query: list(_ordered(photos)) for query, photos in scored.items()}
+    return {query: [Listed(name, photos[name]) for name in _ordered(photos)] for query, photos in scored.items()}
 
 
 def _ordered(photos: Mapping[str, float]) -> Iterator[str]:

@@ -90,8 +90,8 @@ class PairsResult:
             "dropped": len(self.dropped),
             "fallbacks": len(self.fallbacks),
             "photos": len({name for grid in grids for row in grid.ids for name in row}),
-            "pairs": sum(int(_pairs(grid).sum()) for grid in grids),
-            "pairs_in_rows": sum(int((_pairs(grid) & _same_row(grid)).sum()) for grid in grids),
+            "pairs": sum(count_pairs(grid)[0] for grid in grids),
+            "pairs_in_rows": sum(count_pairs(grid)[1] for grid in grids),
             "reward_spread": _mean([float(np.ptp(g.rewards, axis=1).mean()) / self.header.std for g in grids]),
             "similarity_spread": _mean([float(g.similarities[0].mean() - g.similarities[-1].mean()) for g in grids]),
         }
@@ -111,6 +111,12 @@ def bands(grid: PreferenceGrid) -> np.ndarray[Any, np.dtype[np.int64]]:
     """(u·v,) the row number of each photo of a grid, row by row."""
     rows, columns = grid.shape
     return np.repeat(np.arange(rows, dtype=np.int64), columns)
+
+
+def count_pairs(grid: PreferenceGrid) -> tuple[int, int]:
+    """Preference pairs of a grid by dominance, and how many of them are within its rows."""
+    pairs = _pairs(grid)
+    return int(pairs.sum()), int((pairs & _same_row(grid)).sum())
 
 
 def _pairs(grid: PreferenceGrid) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aesalign_core.evaluation.statistics import Difference
-from aesalign_core.report.comparison import Curve
+from aesalign_core.report.records import Curve
 
 WIDTH = 240.0
 CURVE_WIDTH, CURVE_HEIGHT = 320.0, 120.0
@@ -42,7 +42,22 @@ def whisker(difference: Difference) -> Whisker | None:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A drawn curve: the points of an SVG polyline, and the values at its ends and extremes."""
+    """A drawn curve.
+
+    Attributes:
+        name: What it is.
+        points: Of an SVG polyline.
+        first: Value at its first step.
+        last: Value at its last step.
+        lowest: Least value.
+        highest: Greatest value.
+        top: Value at the upper end of the axis.
+        bottom: Value at its lower end.
+        steps: The last step.
+        band: Points of an SVG polygon, its interval; empty: none.
+        kept: x of the step that is kept; None: not marked.
+        kept_step: That step.
+    """
 
     name: str
     points: str
@@ -50,7 +65,12 @@ class Line:
     last: float
     lowest: float
     highest: float
+    top: float
+    bottom: float
     steps: int
+    band: str = ""
+    kept: float | None = None
+    kept_step: int | None = None
 
 
 def line(curve: Curve) -> Line | None:
@@ -58,15 +78,40 @@ def line(curve: Curve) -> Line | None:
     points = [(s, v) for s, v in curve.points if math.isfinite(v)]
     if len(points) < 2:
         return None
-    thinned = _thin(points)
-    lowest, highest = min(v for _, v in points), max(v for _, v in points)
+    values, ends = [v for _, v in points], [v for v in (*curve.low, *curve.high) if math.isfinite(v)]
+    bottom, top = min(*values, *ends), max(*values, *ends)
     start, span = points[0][0], (points[-1][0] - points[0][0]) or 1
-    height = (CURVE_HEIGHT - 2 * _EDGE) / max(highest - lowest, _LEAST_SPAN)
-    drawn = " ".join(
-        f"{(s - start) / span * CURVE_WIDTH:.1f},{CURVE_HEIGHT - _EDGE - (v - lowest) * height:.1f}"
-        for s, v in thinned
+    height = (CURVE_HEIGHT - 2 * _EDGE) / max(top - bottom, _LEAST_SPAN)
+
+    def across(step: float) -> float:
+        return (step - start) / span * CURVE_WIDTH
+
+    def drawn(pairs: Sequence[tuple[int, float]]) -> str:
+        return " ".join(f"{across(s):.1f},{CURVE_HEIGHT - _EDGE - (v - bottom) * height:.1f}" for s, v in pairs)
+
+    return Line(
+        name=curve.name,
+        points=drawn(_thin(points)),
+        first=values[0],
+        last=values[-1],
+        lowest=min(values),
+        highest=max(values),
+        top=top,
+        bottom=bottom,
+        steps=points[-1][0],
+        band=drawn(_around(curve)),
+        kept=None if curve.kept is None else round(min(max(across(curve.kept), 0.0), CURVE_WIDTH), 1),
+        kept_step=curve.kept,
     )
-    return Line(curve.name, drawn, points[0][1], points[-1][1], lowest, highest, points[-1][0])
+
+
+def _around(curve: Curve) -> list[tuple[int, float]]:
+    """There along the upper ends and back along the lower ones; nothing if an end is missing."""
+    steps = [step for step, _ in curve.points]
+    if not len(steps) == len(curve.low) == len(curve.high) or not all(map(math.isfinite, (*curve.low, *curve.high))):
+        return []
+    there, back = list(zip(steps, curve.high, strict=True)), list(zip(steps, curve.low, strict=True))
+    return there + back[::-1]
 
 
 def _thin(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:

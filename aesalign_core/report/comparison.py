@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.statistics import Difference
+from aesalign_core.report.records import Curve, FrontPlot, GridExample, Photo
+from aesalign_core.types import Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """One photo of a row.
-
-    Attributes:
-        path: The file; a thumbnail of it is put into the page.
-        name: What to call it there; empty: the file's name.
-        similarity: Cosine with the query.
-        reward: Its reward, if it has one.
-        badge: A word to print on it, such as the flaw it has; empty: none.
-        relevant: Whether it answers the query, where that is known.
-    """
-
-    path: Path
-    name: str = ""
-    similarity: float | None = None
-    reward: float | None = None
-    badge: str = ""
-    relevant: bool | None = None
+_POINTS = {"win": 1.0, "similar": 0.0, "loss": -1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +23,30 @@ class ComparedQuery:
         query: The user's own words.
         old: The old system's row, best first.
         new: The new system's row, best first.
-        old_value: What queries are ordered by, of the old row, such as its mean reward.
+        old_value: Of the old row, such as its mean reward; not a number where it has none.
         new_value: The same of the new row.
         note: One line about this query; may be empty.
+        verdicts: What a judge said of it, one per aspect; what queries are ordered by, where there is a judge.
     """
 
     query: str
     old: tuple[Photo, ...]
     new: tuple[Photo, ...]
-    old_value: float
-    new_value: float
+    old_value: float = math.nan
+    new_value: float = math.nan
     note: str = ""
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def gain(self) -> float:
-        """New minus old."""
+        """New minus old value."""
         return self.new_value - self.old_value
+
+    @property
+    def net(self) -> float | None:
+        """Mean of +1 for each aspect won, 0, and −1 for each lost; None without a verdict."""
+        points = [_POINTS[v.outcome] for v in self.verdicts if v.outcome is not None]
+        return sum(points) / len(points) if points else None
 
     @property
     def answered(self) -> bool:
@@ -67,6 +59,11 @@ class ComparedQuery:
         """How many photos that answer the query the new row shows less; 0 where that is not known."""
         old, new = (sum(bool(photo.relevant) for photo in row) for row in (self.old, self.new))
         return old - new
+
+    @property
+    def ranks(self) -> dict[Path, int]:
+        """Where each photo stood in the old row, from 1."""
+        return {photo.path: rank for rank, photo in enumerate(self.old, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +94,30 @@ class Tally:
         wins: Queries whose new row is better.
         similar: Neither.
         losses: Queries whose old row is better.
+        net: Mean of +1, 0, −1 with its interval, if it was computed.
+        p_value: Of the two-sided sign test, likewise.
+        flip_rate: Share of the verdicts that the order of rows changed, if both were asked.
+        failures: Queries without a verdict, by the reason.
     """
 
     judge: str
     wins: int
     similar: int
     losses: int
+    net: Difference | None = None
+    p_value: float | None = None
+    flip_rate: float | None = None
+    failures: tuple[tuple[str, int], ...] = ()
 
     @property
     def total(self) -> int:
         """Queries judged."""
         return self.wins + self.similar + self.losses
 
-
-@dataclass(frozen=True, slots=True)
-class GridExample:
-    """One preference grid that was trained on: rows fall in closeness, columns in reward."""
-
-    query: str
-    rephrased: str
-    rows: tuple[tuple[Photo, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A quantity over training: (step, value) points, steps rising."""
-
-    name: str
-    points: tuple[tuple[int, float], ...]
+    @property
+    def win_rate(self) -> float | None:
+        """Wins over wins and losses; None without either."""
+        return self.wins / (self.wins + self.losses) if self.wins + self.losses else None
 
 
 @dataclass(frozen=True)
@@ -141,8 +134,11 @@ class Comparison:
         lede: One or two sentences on what was compared.
         facts: Short label and value pairs: sizes, settings, dates.
         tallies: Of judges.
-        grid: An example of what was trained on.
+        grids: Examples of what was trained on.
         curves: Of the training.
+        settings: Of the training, label and value.
+        front: Recall against reward.
+        no_front: Why there is none; empty: nobody asked for one.
         caveats: What a reader must keep in mind, a sentence each.
     """
 
@@ -155,20 +151,31 @@ class Comparison:
     lede: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     tallies: tuple[Tally, ...] = ()
-    grid: GridExample | None = None
+    grids: tuple[GridExample, ...] = ()
     curves: tuple[Curve, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    front: FrontPlot | None = None
+    no_front: str = ""
     caveats: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.queries:
             raise EvaluationError("a comparison without a query has nothing to show", hint="give at least one query")
 
-    def by_gain(self) -> list[ComparedQuery]:
-        """Queries, the biggest gain first; ties by their words."""
-        return sorted(self.queries, key=lambda q: (-q.gain, q.query))
+    @property
+    def judged(self) -> bool:
+        """Whether queries are ordered by a judge's verdicts."""
+        return any(query.verdicts for query in self.queries)
 
-    def photos(self) -> list[Path]:
-        """Every photo's file, each once, in the order of first use."""
-        rows = [row for query in self.queries for row in (query.old, query.new)]
-        rows += list(self.grid.rows) if self.grid else []
-        return list(dict.fromkeys(photo.path for row in rows for photo in row))
+    def lead(self, query: ComparedQuery) -> float:
+        """How much better the new row is: by the judge's net verdict, else by value; 0 where nobody knows."""
+        lead = query.net if self.judged else query.gain
+        return lead if lead is not None and math.isfinite(lead) else 0.0
+
+    def by_gain(self) -> list[ComparedQuery]:
+        """Queries, the biggest gain first; ties by value, then by their words."""
+
+        def key(query: ComparedQuery) -> tuple[float, float, str]:
+            return -self.lead(query), -query.gain if math.isfinite(query.gain) else 0.0, query.query
+
+        return sorted(self.queries, key=key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -13,11 +13,16 @@ from aesalign_core.errors import ImageError
 from aesalign_core.images.decoding import decode
 from aesalign_core.images.loading import default_workers
 
-SIDES = (256, 192, 144, 112, 80, 56)
-"""Longer sides tried in turn, in pixels, until all thumbnails fit their budget."""
+SIZES = (
+    (512, 80),
+    (256, 78), (192, 78), (144, 78), (112, 75), (112, 60), (88, 60), (72, 50), (56, 45), (48, 35), (40, 20), (32, 5),
+)  # fmt: skip
+"""Longer sides in pixels and WebP qualities, tried in turn until all thumbnails fit their budget."""
+USUAL = 256
+"""Side of a photo among many; one that stands alone may have more."""
 BUDGET = 7_000_000
 """Characters that all thumbnails of a page may take together."""
-QUALITY = 78
+SAMPLE = 24
 Progress = Callable[[int, int], None]
 
 
@@ -38,7 +43,29 @@ class Thumbnail:
     problem: str = ""
 
 
-def thumbnail(path: Path, *, side: int = SIDES[0]) -> Thumbnail:
+@dataclass(frozen=True)
+class Album:
+    """The thumbnails of a page, all of one size.
+
+    Attributes:
+        pictures: By file, in the order asked for.
+        side: Their longer side at most, in pixels.
+        quality: Of their WebP files.
+        is_reduced: Whether they are smaller or worse than they would be on a page with fewer of them.
+    """
+
+    pictures: Mapping[Path, Thumbnail] = field(default_factory=dict)
+    side: int = USUAL
+    quality: int = 0
+    is_reduced: bool = False
+
+    @property
+    def length(self) -> int:
+        """Characters of all data URIs."""
+        return sum(len(picture.uri) for picture in self.pictures.values())
+
+
+def thumbnail(path: Path, *, side: int = USUAL, quality: int = 78) -> Thumbnail:
     """A photo scaled so that its longer side is at most `side`; one that cannot be decoded says why instead."""
     try:
         image = decode(path, draft=side)
@@ -46,46 +73,48 @@ def thumbnail(path: Path, *, side: int = SIDES[0]) -> Thumbnail:
         return Thumbnail("", side, side, error.args[0])
     image.thumbnail((side, side))
     stream = BytesIO()
-    image.save(stream, "WEBP", quality=QUALITY, method=4)
+    image.save(stream, "WEBP", quality=quality, method=4)
     uri = "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
     return Thumbnail(uri, image.width, image.height)
 
 
 def thumbnails(
-    paths: Sequence[Path], *, budget: int = BUDGET, progress: Progress | None = None
-) -> Mapping[Path, Thumbnail]:
-    """Thumbnails of many photos, as large as the budget allows.
+    paths: Sequence[Path], *, budget: int = BUDGET, largest: int = USUAL, progress: Progress | None = None
+) -> Album:
+    """Thumbnails of many photos, as large and as good as the budget allows.
 
     The size is chosen on an even sample, then kept, so that no photo is sharper than its neighbour.
 
     Args:
         paths: The files, each once.
-        budget: Characters that all data URIs may take together.
+        budget: Characters that all data URIs may take together; the smallest size is used even if it takes more.
+        largest: Side of the largest pictures tried.
         progress: Called with (done, total).
     """
-    if not paths:
-        return {}
-    made: dict[Path, Thumbnail] = {}
-    for side in _sides_that_fit(paths, budget):
-        made = _make(paths, side, progress)
-        if sum(len(t.uri) for t in made.values()) <= budget:
+    album, sizes = Album(), [size for size in SIZES if size[0] <= largest]
+    for size in _that_fit(sizes, paths, budget) if paths else ():
+        album = Album(_make(paths, *size, progress), *size, is_reduced=size != sizes[0])
+        if album.length <= budget:
             break
-    return made
+    return album
 
 
-def _sides_that_fit(paths: Sequence[Path], budget: int) -> list[int]:
-    """The sides worth trying, largest first; the last one always is."""
-    sample = paths[:: max(1, len(paths) // 24)]
+def _that_fit(sizes: Sequence[tuple[int, int]], paths: Sequence[Path], budget: int) -> Sequence[tuple[int, int]]:
+    """The sizes worth trying, largest first; the last one always is."""
+    sample = paths[:: max(1, len(paths) // SAMPLE)]
     share = budget * len(sample) / len(paths)
-    fitting = [s for s in SIDES if sum(len(t.uri) for t in _make(sample, s, None).values()) <= share]
-    return fitting or [SIDES[-1]]
+    for place, size in enumerate(sizes):
+        if Album(_make(sample, *size, None)).length <= share:
+            return sizes[place:]
+    return sizes[-1:]
 
 
-def _make(paths: Sequence[Path], side: int, progress: Progress | None) -> dict[Path, Thumbnail]:
+def _make(paths: Sequence[Path], side: int, quality: int, progress: Progress | None) -> dict[Path, Thumbnail]:
     made: dict[Path, Thumbnail] = {}
     with ThreadPoolExecutor(default_workers()) as pool:
-        for path, small in zip(paths, pool.map(lambda p: thumbnail(p, side=side), paths), strict=True):
-            made[path] = small
+        small = pool.map(lambda path: thumbnail(path, side=side, quality=quality), paths)
+        for path, picture in zip(paths, small, strict=True):
+            made[path] = picture
             if progress:
                 progress(len(made), len(paths))
     return made

@@ -10,17 +10,44 @@ from aesalign_core.evaluation.statistics import Difference
 from aesalign_core.report.comparison import Measure
 
 VERDICTS = {"gained": "better", "lost": "worse", "undecided": "no clear difference"}
+OUTCOMES = {"win": "better", "similar": "no different", "loss": "worse", None: "no verdict"}
+MAX_NAME = 90
+"""Characters of a file's name that are printed."""
+MAX_TEXT = 20_000
+"""Characters of any text, such as a query, that are printed."""
 _MINUS = "−"
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+"""Characters that turn the direction of what follows: `gpj.exe` would read `exe.jpg`."""
 
 
 def clean(text: str) -> str:
-    """Text as a page can hold it: no control characters, no broken surrogates, no runs of white space.
+    """Text as a page can hold it: no control characters, no broken surrogates, no runs of white space, no turns.
 
     File names and queries come from anywhere. What would be markup is escaped by the template, not here.
     """
-    whole = text.encode("utf-8", "replace").decode("utf-8")
+    if text.isprintable():
+        return " ".join(text.split())
+    whole = text.encode("utf-8", "replace").decode("utf-8").translate(_TURNS)
     spaced = "".join(" " if c.isspace() or unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in whole)
     return " ".join(spaced.split())
+
+
+def short(text: str, most: int) -> str:
+    """A text of at most `most` characters: its end is left out."""
+    text = clean(text)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def name(text: str) -> str:
+    """A file's name of at most `MAX_NAME` characters: its middle is left out, as its end says what it is."""
+    text, half = clean(text), MAX_NAME // 2
+    return text if len(text) <= MAX_NAME else f"{text[:half]}…{text[1 - half :]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and what is counted: `1 query`, `1,200 queries`."""
+    many = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{count:,} {noun if count == 1 else many}"
 
 
 def value(number: float, unit: str = "number") -> str:
@@ -56,6 +83,12 @@ def ends(difference: Difference, unit: str = "number") -> str:
 def interval(difference: Difference, unit: str = "number") -> str:
     """The interval with its level: `95% interval +0.21 to +0.42`."""
     return f"{difference.level:.0%} interval {ends(difference, unit)}"
+
+
+def gain(numbers: Sequence[float]) -> str:
+    """A gain and the ends of its interval: `+0.31 σ (95% interval +0.21 to +0.42)`."""
+    told, low, high = map(change, numbers)
+    return f"{told} σ (95% interval {low} to {high})"
 
 
 def headline(measures: Sequence[Measure]) -> str:

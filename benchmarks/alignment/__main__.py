@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from aesalign_core.evaluation.fronts import DEPTH, Front, Gain, gains, joined
 from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.split import read
 from benchmarks.alignment import plot, variants
-from benchmarks.alignment.fronts import DEPTH, Front, Gain, gains, joined
 from benchmarks.alignment.methods import ALL, RERANKED, TRAINED, sweep
 from benchmarks.alignment.split import split
 from benchmarks.alignment.world import Base, World

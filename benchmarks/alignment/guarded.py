@@ -32,7 +32,7 @@ from aesalign_core.evaluation.statistics import paired_difference
 from aesalign_core.images.decoding import decode
 from aesalign_embedded.training.features import FeatureStore
 from aesalign_embedded.training.split import read
-from benchmarks.alignment.fronts import judged
+from benchmarks.alignment.judged import judged
 from benchmarks.alignment.recipes import DISTILLED, GRIDS, TUNED
 from benchmarks.alignment.split import split
 from benchmarks.alignment.world import REWARD, Base, Method, World

@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from aesalign_core.alignment import runs
+from aesalign_core.evaluation.fronts import Front
 from aesalign_core.types import Vectors
 from benchmarks.alignment import variants
-from benchmarks.alignment.fronts import Front, judged
+from benchmarks.alignment.judged import judged
 from benchmarks.alignment.recipes import DISTILLED, GRIDS, LOOSE, LOW_RANK, RANKED, TUNED
 from benchmarks.alignment.world import REWARD, SHUFFLED, Method, World
 

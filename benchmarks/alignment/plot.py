@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from aesalign_core.evaluation.fronts import KEPT, Front
 from aesalign_core.files import replacing
-from benchmarks.alignment.fronts import KEPT, Front
 
 LOWEST = 0.88
 """Of the base's recall: what loses more is of no interest."""

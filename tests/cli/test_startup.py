@@ -8,7 +8,10 @@ import sys
 import pytest
 
 HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn")
-VERBS = ("demo", "index", "search", "rephrase", "score", "pairs", "align", "judge", "eval", "plugins", "doctor")
+VERBS = (
+    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "report", "judge", "eval", "plugins",
+    "doctor",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["search", "--help"]])

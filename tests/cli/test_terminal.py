@@ -2,58 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import select
-import signal
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-Watch = Callable[[str], bytes | None]
-
-
-def _as_a_shell_would() -> None:
-    """In the child: the terminal is its own, and Ctrl-C reaches it even if the tests run in the background."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def in_terminal(folder: Path, *arguments: object, watch: Watch | None = None) -> tuple[int, str]:
-    """Runs a command whose streams are a terminal; `watch` sees all output so far and may type keys, once."""
-    own, its = pty.openpty()
-    command = [sys.executable, "-m", "aesalign_core", *map(str, arguments)]
-    process = subprocess.Popen(
-        command, cwd=folder, stdin=its, stdout=its, stderr=its, start_new_session=True,
-        env={**os.environ, "COLUMNS": "140", "TERM": "xterm-256color"},
-        preexec_fn=_as_a_shell_would,
-    )  # fmt: skip
-    os.close(its)
-    seen, typed, end = "", False, time.monotonic() + 280
-    while time.monotonic() < end:
-        if select.select([own], [], [], 0.1)[0]:
-            try:
-                data = os.read(own, 65_536)
-            except OSError:  # the other end is closed
-                break
-            if not data:
-                break
-            seen += data.decode("utf-8", "replace")
-        keys = watch(CONTROLS.sub("", seen)) if watch and not typed else None
-        if keys:
-            os.write(own, keys)
-            typed = True
-    code = process.wait(timeout=60)
-    os.close(own)
-    return code, CONTROLS.sub("", seen)
+from terminal import in_terminal
 
 
 def test_each_long_verb_draws_its_bar(small_photos: Path, queries: Path, captions: Path, tmp_path: Path) -> None:

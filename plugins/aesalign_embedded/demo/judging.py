@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from aesalign_core.evaluation.metrics import mean_at_k, recall_at_k
 from aesalign_core.evaluation.statistics import paired_difference
-from aesalign_core.report.comparison import ComparedQuery, Measure, Photo, Tally
+from aesalign_core.report.comparison import ComparedQuery, Measure, Tally
+from aesalign_core.report.records import Photo
 from aesalign_core.types import Hit, SearchResult
 from aesalign_embedded.demo.material import Asked
 
@@ -132,8 +133,8 @@ def tallies(judge: Judge, asked: Asked, old: Answers, new: Answers) -> tuple[Tal
     made = []
     for aspect in judge.aspects:
         outcomes = [v.outcome for v in verdicts if v.aspect == aspect]
-        counts = [outcomes.count(o) for o in ("win", "similar", "loss")]
-        made.append(Tally(f"Judge {judge.name}, {aspect}", *counts))
+        wins, similar, losses = (outcomes.count(o) for o in ("win", "similar", "loss"))
+        made.append(Tally(f"Judge {judge.name}, {aspect}", wins, similar, losses))
     return tuple(made)
 
 

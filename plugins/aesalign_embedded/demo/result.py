@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aesalign_core.report import wording
+from aesalign_core.report import summary, wording
 from aesalign_core.report.comparison import ComparedQuery, Measure, Tally
 
 
@@ -61,17 +60,7 @@ class DemoResult:
 
     def table(self) -> list[list[str]]:
         """For people: name, before, after, change, interval, verdict of each measure."""
-        return [
-            [
-                m.name,
-                wording.value(m.result.old, m.unit),
-                wording.value(m.result.new, m.unit),
-                wording.change(m.result.difference, m.unit),
-                wording.ends(m.result, m.unit),
-                wording.VERDICTS[m.result.verdict],
-            ]
-            for m in self.measures
-        ]
+        return summary.table(self.measures)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""
@@ -84,7 +73,7 @@ class DemoResult:
             "gallery": str(self.gallery),
             "photos": self.photos,
             "headline": self.headline,
-            "measures": [_measure(m) for m in self.measures],
+            "measures": [summary.measure(m) for m in self.measures],
             "judges": [
                 {"judge": t.judge, "wins": t.wins, "similar": t.similar, "losses": t.losses} for t in self.tallies
             ],
@@ -92,11 +81,6 @@ class DemoResult:
             "caveats": list(self.caveats),
             "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
         }
-
-
-def _measure(measure: Measure) -> dict[str, Any]:
-    numbers = {k: _finite(v) for k, v in measure.result.as_dict().items()}
-    return {"name": measure.name, "unit": measure.unit, "independent_of_training": measure.independent, **numbers}
 
 
 def _query(query: ComparedQuery) -> dict[str, Any]:
@@ -107,8 +91,3 @@ def _query(query: ComparedQuery) -> dict[str, Any]:
         "before": [str(p.path) for p in query.old],
         "after": [str(p.path) for p in query.new],
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: an interval without an end has none."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,51 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
+from html_pages import HOSTILE, Page, compared, comparison, full, noisy
 from PIL import Image
 
 from aesalign_core.errors import AesalignError, EvaluationError
-from aesalign_core.evaluation.statistics import Difference, paired_difference
-from aesalign_core.report.comparison import ComparedQuery, Comparison, Curve, GridExample, Measure, Photo, Tally
-from aesalign_core.report.page import choose, render, write_comparison
-
-HOSTILE = "\"><script>alert(1)</script>\n\u202eevil\x00 'onload=x' &amp; \udcff"
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-
-
-class Page(HTMLParser):
-    """Reads a page strictly: every element is closed, in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), f"attribute given twice: {tag} {attrs}"
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
+from aesalign_core.evaluation.statistics import Difference
+from aesalign_core.report.comparison import ComparedQuery, Measure
+from aesalign_core.report.page import render, write_comparison
+from aesalign_core.report.records import Photo
 
 
 @pytest.fixture(scope="module")
@@ -57,32 +23,6 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos") / "a.png"
     Image.linear_gradient("L").convert("RGB").resize((60, 40)).save(path)
     return path
-
-
-def compared(photo: Path, gain: float = 1.0, query: str = "a query", **kwargs: object) -> ComparedQuery:
-    row = (Photo(photo, reward=1.0, similarity=0.5), Photo(photo, badge="blur", relevant=True))
-    return ComparedQuery(query, row, row, 0.0, gain, **kwargs)  # type: ignore[arg-type]
-
-
-def comparison(photo: Path, **kwargs: object) -> Comparison:
-    values: dict[str, object] = {
-        "title": "T", "old": "o", "new": "n", "measures": (), "queries": (compared(photo),), **kwargs
-    }  # fmt: skip
-    return Comparison(**values)  # type: ignore[arg-type]
-
-
-def full(photo: Path, words: str) -> Comparison:
-    """Every part of the page, with `words` wherever words can stand."""
-    item = Photo(photo, name=words, badge=words, reward=0.5, similarity=0.1, relevant=False)
-    difference = paired_difference([0.0, 0.2, 0.1], [0.5, 0.6, 0.9])
-    return Comparison(
-        title=words, old=words, new=words, value=words, lede=words, facts=((words, words),), caveats=(words,),
-        measures=(Measure(words, difference, words, "share", independent=False),),
-        tallies=(Tally(words, 3, 2, 1),),
-        queries=tuple(ComparedQuery(words, (item,), (item,), 0.0, g, note=words) for g in (1.0, -1.0, 0.0)),
-        grid=GridExample(words, words, ((item, item), (item, item))),
-        curves=(Curve(words, ((1, 0.7), (2, 0.5), (3, 0.4))),),
-    )  # fmt: skip
 
 
 def test_hostile_words_stay_words(photo: Path) -> None:
@@ -153,52 +93,34 @@ def test_a_photo_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert any("no such file" in label for label in labels if label)
 
 
-def test_a_hundred_queries_of_different_photos_stay_under_ten_megabytes(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (400, 160, 160, 3), dtype=np.uint8)
-    paths = []
-    for number, pixels in enumerate(noise):  # noise is the worst that a thumbnail can be asked to compress
-        paths.append(tmp_path / f"{number}.bmp")
-        Image.fromarray(pixels).save(paths[-1])
-    rows = [tuple(Photo(p) for p in paths[i : i + 10]) for i in range(0, 400, 10)]
-    queries = tuple(ComparedQuery(f"q{i}", rows[i % 40], rows[(i + 7) % 40], 0.0, i - 50.0) for i in range(100))
+@pytest.mark.slow
+def test_a_hundred_queries_of_two_thousand_noisy_photos_stay_under_ten_megabytes(tmp_path: Path) -> None:
+    paths = noisy(tmp_path / "photos", 2_000, 96)
+    rows = [tuple(Photo(p, reward=1.0, similarity=0.5) for p in paths[i : i + 10]) for i in range(0, 2_000, 10)]
+    queries = tuple(ComparedQuery(f"query {i}", rows[i], rows[i + 100], 0.0, i - 50.0) for i in range(100))
     path = write_comparison(tmp_path / "page.html", comparison(paths[0], queries=queries))
     assert path.stat().st_size < 10_000_000
+    text = path.read_text(encoding="utf-8")
+    assert text.count("data:image/webp") == 2_000
+    told = re.search(r"its 2,000 photos are at most (\d+) pixels wide or high, at a WebP quality of (\d+)", text)
+    assert told is not None
+    widths = {int(width) for width in re.findall(r'<image width="(\d+)"', text)}
+    assert widths == {int(told[1])}
+    assert max(widths) > 40  # still photos, not dots
 
 
-def test_gains_come_first_then_losses_and_nothing_is_shown_twice(photo: Path) -> None:
-    gains = [0.5, -0.1, 2.0, 0.0, -3.0, 1.0, 0.2, 0.3, 0.4]
-    shown = choose(comparison(photo, queries=tuple(compared(photo, g, f"q{g}") for g in gains)), highlights=3)
-    assert [q.gain for q in shown.gains] == [2.0, 1.0, 0.5]
-    assert [q.gain for q in shown.losses] == [-3.0, -0.1]
-    assert [q.gain for q in shown.rest] == [0.4, 0.3, 0.2, 0.0]
-    assert shown.left_out == 0
+def test_a_page_of_few_photos_says_nothing_of_their_size(photo: Path) -> None:
+    assert "WebP" not in Page(render(comparison(photo))).text
 
 
-def test_a_query_that_shows_fewer_right_photos_is_a_loss_whatever_it_gained(photo: Path) -> None:
-    right, wrong = Photo(photo, relevant=True), Photo(photo, relevant=False)
-    queries = (
-        ComparedQuery("kept", (right, wrong), (wrong, right), 0.0, 1.0),
-        ComparedQuery("betrayed", (right, right), (wrong, wrong), 0.0, 9.0),
-        ComparedQuery("one less", (right, right), (right, wrong), 0.0, -5.0),
-        ComparedQuery("hopeless", (wrong, wrong), (wrong, wrong), 0.0, 8.0),
-        ComparedQuery("found", (wrong, wrong), (right, wrong), 0.0, 0.5),
-    )
-    page = comparison(photo, queries=queries)
-    shown = choose(page)
-    assert [q.query for q in shown.gains] == ["kept", "found"]
-    assert [q.query for q in shown.losses] == ["betrayed", "one less"]
-    assert [q.query for q in shown.rest] == ["hopeless"]
-    assert "count as gains" in " ".join(Page(render(page)).words)
-    unknown = comparison(photo, queries=(ComparedQuery("q", (Photo(photo),), (Photo(photo),), 0.0, 1.0),))
-    assert "count as gains" not in " ".join(Page(render(unknown)).words)
-
-
-def test_too_many_queries_keep_the_extremes_of_both_ends_and_say_so(photo: Path) -> None:
-    page = comparison(photo, queries=tuple(compared(photo, float(g), f"q{g}") for g in range(-60, 61)))
-    shown = choose(page, most=100)
-    assert sorted(q.gain for q in shown.all) == [float(g) for g in [*range(-60, -10), *range(11, 61)]]
-    assert shown.left_out == 21
-    assert "21 queries between the gains and the losses are left out" in " ".join(Page(render(page)).words)
+def test_long_words_take_room_from_pictures_and_the_page_stays_small(tmp_path: Path) -> None:
+    paths = noisy(tmp_path / "photos", 200, 256)
+    long = "<" * 100_000  # each becomes four characters
+    rows = [tuple(Photo(p) for p in paths[i : i + 2]) for i in range(0, 200, 2)]
+    queries = tuple(ComparedQuery(f"{i}{long}", rows[i], rows[i - 1], 0.0, i - 50.0) for i in range(100))
+    text = render(comparison(paths[0], queries=queries))
+    assert 8_000_000 < len(text.encode()) < 10_000_000
+    assert text.count("data:image/webp") == 200
 
 
 def test_without_gains_or_losses_the_page_says_so(photo: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aesalign_core.report.thumbnails import SIDES, Thumbnail, thumbnail, thumbnails
+from aesalign_core.report.thumbnails import USUAL, Thumbnail, thumbnail, thumbnails
 
 
 def opened(small: Thumbnail) -> Image.Image:
@@ -42,7 +42,7 @@ def test_a_small_photo_is_not_enlarged(tmp_path: Path) -> None:
 def test_bad_files_say_why(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.png").write_text("not a picture")
-    found = thumbnails([tmp_path / "empty.jpg", tmp_path / "text.png", tmp_path / "gone.jpg", tmp_path])
+    found = thumbnails([tmp_path / "empty.jpg", tmp_path / "text.png", tmp_path / "gone.jpg", tmp_path]).pictures
     assert all(t.problem and not t.uri for t in found.values())
     assert found[tmp_path / "gone.jpg"].problem == "no such file"
 
@@ -54,9 +54,11 @@ def test_a_smaller_budget_gives_smaller_pictures_all_of_one_size(tmp_path: Path)
     ):
         Image.fromarray(pixels).save(path)
     rich, poor = thumbnails(paths), thumbnails(paths, budget=200_000)
-    assert {t.width for t in rich.values()} == {SIDES[0]}
-    assert len({t.width for t in poor.values()}) == 1
-    assert sum(len(t.uri) for t in poor.values()) <= 200_000
+    assert {t.width for t in rich.pictures.values()} == {USUAL}
+    assert not rich.is_reduced
+    assert {t.width for t in poor.pictures.values()} == {poor.side}
+    assert poor.is_reduced
+    assert sum(len(t.uri) for t in poor.pictures.values()) == poor.length <= 200_000
 
 
 def test_progress_counts_to_the_end(tmp_path: Path) -> None:
@@ -64,4 +66,4 @@ def test_progress_counts_to_the_end(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     thumbnails([tmp_path / "a.png", tmp_path / "b.png"], progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (2, 2)
-    assert thumbnails([]) == {}
+    assert thumbnails([]).pictures == {}

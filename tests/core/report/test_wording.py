@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from aesalign_core.evaluation.statistics import Difference
 from aesalign_core.report import charts, wording
-from aesalign_core.report.comparison import Curve, Measure
+from aesalign_core.report.comparison import Measure
+from aesalign_core.report.records import Curve
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 

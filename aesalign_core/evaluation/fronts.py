@@ -1,19 +1,20 @@
-"""Fronts between relevance and beauty, and what is read off them: gain at 97 percent of the base's recall."""
+"""Fronts between relevance and reward, and what is read off them: the gain at 97 percent of the base's recall."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aesalign_core.types import Scores, Vectors
-from aesalign_embedded.training.split import Indices
-
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 DEPTH = 10
+"""Photos of an answer that are looked at."""
 KEPT = 0.97
+"""Share of the base's recall at which methods are compared."""
 RESAMPLES = 2_000
 
 
@@ -24,34 +25,34 @@ class Front:
     Attributes:
         strengths: (s,).
         recall: (s, q) whether the query's own photograph is among the first 10.
-        beauty: (s, q) mean true LAION score of the first 10, in standard deviations of the gallery.
+        reward: (s, q) mean reward of the first 10, in standard deviations of the gallery.
         photos: (q,) which photograph each query describes; they are resampled whole.
     """
 
     strengths: tuple[float, ...]
     recall: Floats
-    beauty: Floats
+    reward: Floats
     photos: Indices
 
     def curve(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
-        """(s,) recall and (s,) gain in beauty over the base, queries weighted."""
+        """(s,) recall and (s,) gain in reward over the base, queries weighted."""
         recall = np.average(self.recall, axis=1, weights=weights)
-        beauty = np.average(self.beauty, axis=1, weights=weights)
-        return recall, beauty - beauty[0]
+        reward = np.average(self.reward, axis=1, weights=weights)
+        return recall, reward - reward[0]
 
     def gain(self, weights: Floats | None = None) -> float:
-        """Beauty gained where recall first falls below 97 % of the base's, on a line between two strengths.
+        """Reward gained where recall first falls below 97 % of the base's, on a line between two strengths.
 
         A front that never falls so low gives the gain at its end: then more was to be had.
         """
-        recall, beauty = self.curve(weights)
+        recall, reward = self.curve(weights)
         floor = KEPT * recall[0]
         below = np.flatnonzero(recall < floor)
         if not len(below):
-            return float(beauty[-1])
+            return float(reward[-1])
         after = int(below[0])
         share = (recall[after - 1] - floor) / (recall[after - 1] - recall[after])
-        return float(beauty[after - 1] + share * (beauty[after] - beauty[after - 1]))
+        return float(reward[after - 1] + share * (reward[after] - reward[after - 1]))
 
     @property
     def ends_above(self) -> bool:
@@ -60,37 +61,25 @@ class Front:
         return bool((recall >= KEPT * recall[0]).all())
 
 
-def judged(similar: Vectors, own: Indices, truth: Scores) -> tuple[Floats, Floats]:
-    """(q,) recall and (q,) beauty of the first 10 of (q, n) similarities.
-
-    Args:
-        similar: Whatever photos are ranked by.
-        own: (q,) the column of each query's photograph.
-        truth: (n,) true scores, standardised.
-    """
-    first = np.argpartition(-similar, DEPTH, axis=1)[:, :DEPTH]
-    return (first == own[:, None]).any(1).astype(np.float64), truth[first].mean(1).astype(np.float64)
-
-
 def joined(parts: Sequence[Front]) -> Front:
     """One front over the queries of several galleries."""
     return Front(
         parts[0].strengths,
         np.concatenate([p.recall for p in parts], 1),
-        np.concatenate([p.beauty for p in parts], 1),
+        np.concatenate([p.reward for p in parts], 1),
         np.concatenate([p.photos for p in parts]),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """gain@97 with 95 % intervals, its own and that of its ratio and difference to re-ranking's.
+    """gain@97 with 95 % intervals: its own, and those of its difference and ratio to a baseline's.
 
     Attributes:
         value: Mean over seeds.
         interval: Of the value.
-        difference: To re-ranking, with its interval.
-        ratio: To re-ranking, with its interval.
+        difference: To the baseline, with its interval.
+        ratio: To the baseline, with its interval; not finite where the baseline gains nothing.
     """
 
     value: float
@@ -115,12 +104,18 @@ def gains(fronts: dict[str, list[Front]], baseline: str) -> dict[str, Gain]:
             value,
             _interval(drawn[name]),
             (value - base, *_interval(drawn[name] - base_drawn)),
-            (value / base, *_interval(drawn[name] / base_drawn)),
+            (_over(value, base), *_interval(_over(drawn[name], base_drawn))),
         )
         for name, value in values.items()
     }
 
 
+@np.errstate(divide="ignore", invalid="ignore")
+def _over(value: Any, base: Any) -> Any:
+    return np.divide(value, base)
+
+
 def _interval(values: Floats) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+    with np.errstate(invalid="ignore"):
+        low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
