@@ -39,8 +39,8 @@ def test_lists_keep_what_they_say_of_photos(tmp_path: Path) -> None:
 
 
 def test_scores_of_a_trec_run_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("1 Q0 a 1 0.5 me\n1 Q0 b 2 0.9 me\n")
-    assert read_lists(tmp_path / "run") == {"1": [Listed("b", 0.9), Listed("a", 0.5)]}
+    (tmp_path / "run").write_text("1 Q0 a 1 0.5 me\n1 Q0 b 2 0.75 me\n")
+    assert read_lists(tmp_path / "run") == {"1": [Listed("b", 0.75), Listed("a", 0.5)]}
 
 
 def test_queries_may_hold_what_only_some_call_line_ends(tmp_path: Path) -> None:
