@@ -7,7 +7,7 @@ imports torch; only `TrainableEncoder` and `Objective` speak of its types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -285,6 +285,22 @@ class Judge(Protocol):
 
     def compare(self, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row]) -> list[Verdict]:
         """One verdict per query and aspect, query by query. A failed call is a verdict with outcome None."""
+        ...
+
+
+@runtime_checkable
+class WholeJudge(Judge, Protocol):
+    """A judge that wants all comparisons at once, to keep many questions on their way or to know all photos first."""
+
+    def compare_all(
+        self,
+        queries: Sequence[str],
+        old: Sequence[Row],
+        new: Sequence[Row],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Verdict]:
+        """As `compare`; `progress` is told how many queries are done, and of how many."""
         ...
 
 

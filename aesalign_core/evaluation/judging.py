@@ -11,11 +11,11 @@ import numpy as np
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.statistics import Difference, paired_difference
-from aesalign_core.protocols import Judge
+from aesalign_core.protocols import Judge, WholeJudge
 from aesalign_core.types import Row, Verdict
 
 BATCH = 32
-"""Comparisons handed to a judge at a time: what is answered by then is kept, whatever happens."""
+"""Comparisons handed to a judge at a time, unless it wants all at once."""
 Progress = Callable[[int, int], None]
 
 
@@ -124,18 +124,31 @@ def judge_rows(
     if len(set(queries)) < len(queries):
         twice = next(query for query, count in Counter(queries).items() if count > 1)
         raise EvaluationError(f"the query {twice[:60]!r} comes twice", hint="name each query once")
-    verdicts: list[Verdict] = []
-    for start in range(0, len(queries), BATCH):
-        part = slice(start, start + BATCH)
-        found = judge.compare(queries[part], old[part], new[part])
-        expected = [(query, aspect) for query in queries[part] for aspect in judge.aspects]
-        if [(v.query, v.aspect) for v in found] != expected:
-            raise EvaluationError(f"the judge {judge.name!r} does not give a verdict per query and aspect, in order")
-        verdicts += found
-        if progress:
-            progress(min(start + BATCH, len(queries)), len(queries))
+    verdicts = ask(judge, queries, old, new, progress=progress)
     aspects = {aspect: summarise([v for v in verdicts if v.aspect == aspect]) for aspect in judge.aspects}
     return Judgement(judge.name, len(queries), aspects, tuple(verdicts))
+
+
+def ask(
+    judge: Judge, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row], *, progress: Progress | None = None
+) -> list[Verdict]:
+    """One verdict per query and aspect, query by query, of whatever kind of judge.
+
+    Raises:
+        EvaluationError: The judge does not give one for each, in order.
+    """
+    if isinstance(judge, WholeJudge):
+        verdicts = judge.compare_all(queries, old, new, progress=progress)
+    else:
+        verdicts = []
+        for start in range(0, len(queries), BATCH):
+            part = slice(start, start + BATCH)
+            verdicts += judge.compare(queries[part], old[part], new[part])
+            if progress:
+                progress(min(start + BATCH, len(queries)), len(queries))
+    if [(v.query, v.aspect) for v in verdicts] != [(query, aspect) for query in queries for aspect in judge.aspects]:
+        raise EvaluationError(f"the judge {judge.name!r} does not give a verdict per query and aspect, in order")
+    return verdicts
 
 
 def summarise(verdicts: Sequence[Verdict]) -> AspectSummary:

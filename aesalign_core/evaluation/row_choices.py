@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from aesalign_core.evaluation.hpir import Choice, Item
+from aesalign_core.evaluation.judging import ask
 from aesalign_core.images.loading import Loaded, load
 from aesalign_core.messages import warn
 from aesalign_core.protocols import Encoder, Judge
@@ -35,11 +36,8 @@ def encoder_choices(encoder: Encoder, items: Sequence[Item]) -> list[Choice | No
 def judge_choices(judge: Judge, items: Sequence[Item]) -> dict[str, list[Choice | None]]:
     """By aspect, the row that a judge prefers of each item; None where it failed."""
     found: dict[str, list[Choice | None]] = {aspect: [] for aspect in judge.aspects}
-    for start in range(0, len(items), BATCH):
-        part = items[start : start + BATCH]
-        queries, first, second = [i.query for i in part], [i.first for i in part], [i.second for i in part]
-        for verdict in judge.compare(queries, first, second):
-            found[verdict.aspect].append(_BY_OUTCOME[verdict.outcome])
+    for verdict in ask(judge, [i.query for i in items], [i.first for i in items], [i.second for i in items]):
+        found[verdict.aspect].append(_BY_OUTCOME[verdict.outcome])
     return found
 
 

@@ -108,7 +108,7 @@ def test_each_mode_judges_what_it_is_shown(
     assert len(llm_server.requests) == 4
     if mode == "ranker":
         assert {v.flipped for v in found} == {False}
-        assert found[0].reason == "the lighter one / the lighter one"
+        assert found[0].reason == "old row first: the lighter one / new row first: the lighter one"
     else:
         assert [(v.score_old, v.score_new) for v in found] == [(2, 5)] * 3 + [(5, 2)] * 3
 
@@ -150,7 +150,7 @@ def test_scores_of_both_orders_are_averaged(judge: MakeJudge, llm_server: LlmSer
         (Step('{"aesthetic": "first", "reason": "", "winner": "me"}'), "answer of the wrong shape"),
         (Step("I am sorry, I cannot compare photos of people."), "answer is no JSON"),
         (Step(""), "empty answer"),
-        (Step('{"aesthetic": "first", "rea', finish="length"), "answer is no JSON"),
+        (Step('{"aesthetic": "first", "rea', finish="length"), "answer cut off"),
         (Step(status=429), "rate limited"),
         (Step(status=500), "server error"),
         (Step(delay=1.0), "timed out"),
