@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -116,17 +117,27 @@ def good(request: Received) -> str:
     return expectations("soft light", f"a fine {query}", "calm background")
 
 
+class _Listener(ThreadingHTTPServer):
+    """Bears with clients that are killed: their connections break, and that is all."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class LlmServer:
-    """The server, its script and what it received."""
+    """The server, its script, what it received, and what of that it answered to the last byte."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
+        self.answered: list[Received] = []
         self.in_flight = self.most_in_flight = 0
         self.dialect = OPENAI
         self._steps: list[Step | Script] = [Step(good)]
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
@@ -141,6 +152,7 @@ class LlmServer:
         with self._lock:
             self._steps = list(steps)
             self.requests.clear()
+            self.answered.clear()
             self.most_in_flight = 0
 
     def start(self) -> None:
@@ -159,9 +171,11 @@ class LlmServer:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         return step if isinstance(step, Step) else step(request)
 
-    def _leave(self) -> None:
+    def _leave(self, request: Received, *, answered: bool) -> None:
         with self._lock:
             self.in_flight -= 1
+            if answered:
+                self.answered.append(request)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -170,20 +184,25 @@ class LlmServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                raw = self.rfile.read(length)
+                if len(raw) < length:  # whoever asks was killed in the middle of it
+                    self.close_connection = True
+                    return
                 headers = {name.title(): value for name, value in self.headers.items()}
                 request = Received(self.path, headers, raw, time.monotonic(), server.dialect)
-                step = server._receive(request)
+                step, answered = server._receive(request), False
                 try:
                     time.sleep(step.delay)
                     if step.hang_up:
                         self.close_connection = True
                     else:
                         self._send(step, _body(step, request))
+                        answered = True
                 except OSError:
                     self.close_connection = True  # the client did not wait
                 finally:
-                    server._leave()
+                    server._leave(request, answered=answered)
 
             def _send(self, step: Step, body: bytes) -> None:
                 self.send_response(step.status)
