@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
+
+_JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and others are written
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -20,6 +23,27 @@ def describe(error: BaseException) -> str:
     """An exception as one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def one_line(text: str, *, limit: int | None = None) -> str:
+    """What a stranger wrote (a model, a server) as one line that can be shown anywhere.
+
+    Control and invisible characters go (a terminal would obey them, a reader would not see them), white space becomes
+    single spaces.
+
+    Args:
+        text: Anything.
+        limit: Most characters; the last of a longer text is `…`.
+    """
+    line = " ".join("".join(map(_visible, unicodedata.normalize("NFC", text))).split())
+    return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return " "
+    return "" if category in ("Cf", "Cs", "Co", "Cn") and character not in _JOINERS else character
 
 
 def warn(message: str) -> None:

@@ -290,7 +290,7 @@ class Judge(Protocol):
 
 @runtime_checkable
 class WholeJudge(Judge, Protocol):
-    """A judge that must have all of the work before it does any, such as people, who want to see what is left.
+    """A judge that wants all of the work at once: people, to see what is left; an LLM, to keep many questions going.
 
     Where a judge offers this, it is asked once with every comparison, instead of `compare` batch by batch.
     """

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aesalign_core.messages import one_line
 from aesalign_core.types import Rephrasing, Scores, Strategy
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ MAX_PHRASE_CHARS = 80
 MAX_PHRASE_WORDS = 10
 """A phrase of more is a sentence, and speaks of something else than light and colour."""
 
-_JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and others are written
 _MARKUP = re.compile(r"[<>{}\[\]`\\|]")
 _ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
 
@@ -130,7 +129,7 @@ def cleaned(text: str, *, query: str, limit: int) -> str:
     Raises:
         RejectedAnswer: It is empty, too long, or holds an address or markup that the query does not.
     """
-    line = " ".join("".join(map(_visible, unicodedata.normalize("NFC", text))).split())
+    line = one_line(text)
     if not any(c.isalnum() for c in line):
         raise RejectedAnswer("empty answer")
     if len(line) > limit:
@@ -140,13 +139,6 @@ def cleaned(text: str, *, query: str, limit: int) -> str:
     if strange := set(_MARKUP.findall(line)) - set(query):
         raise RejectedAnswer(f"answer is no plain text: it holds {' '.join(sorted(strange))}")
     return line
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cc":
-        return " "
-    return "" if category in ("Cf", "Cs", "Co", "Cn") and character not in _JOINERS else character
 
 
 def checked(found: Expectations, *, query: str, limit: int) -> Expectations:

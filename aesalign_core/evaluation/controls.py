@@ -16,6 +16,7 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from aesalign_core.errors import EvaluationError, ImageError
+from aesalign_core.evaluation import judging
 from aesalign_core.images.decoding import decode
 from aesalign_core.messages import warn
 from aesalign_core.protocols import Judge
@@ -87,7 +88,7 @@ def check_judge(judge: Judge, photos: Sequence[Path], folder: Path) -> list[Cont
 
 def _ask(judge: Judge, old: Sequence[Row], new: Sequence[Row]) -> list[Verdict]:
     queries = [f"{QUERY} {number}" for number in range(1, len(old) + 1)]
-    return [verdict for verdict in judge.compare(queries, old, new) if verdict.aspect == ASPECT]
+    return [verdict for verdict in judging.ask(judge, queries, old, new) if verdict.aspect == ASPECT]
 
 
 def _counted(name: str, pairs: Sequence[tuple[Outcome | None, Outcome | None]]) -> Control:

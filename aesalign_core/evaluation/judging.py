@@ -15,7 +15,7 @@ from aesalign_core.protocols import Judge, WholeJudge
 from aesalign_core.types import Row, Verdict
 
 BATCH = 32
-"""Comparisons handed to a judge at a time: what is answered by then is kept, whatever happens."""
+"""Comparisons handed to a judge at a time, unless it wants all at once."""
 Progress = Callable[[int, int], None]
 
 

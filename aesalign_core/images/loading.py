@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aesalign_core.errors import ImageError
 from aesalign_core.images.decoding import decode_bytes, read_bytes
@@ -19,6 +19,8 @@ from aesalign_core.types import BadFile, Pixels
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+T = TypeVar("T")
+R = TypeVar("R")
 Prepare = Callable[["Image"], Pixels]
 
 
@@ -81,11 +83,25 @@ def load(
         ahead: Photos that may be loaded or loading beyond the one last given: what bounds memory.
         skip: Called with a photo's id before it is decoded; True leaves it undecoded.
     """
+    return in_threads(lambda path: load_one(path, prepare, skip), paths, workers=workers, ahead=ahead)
+
+
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], *, workers: int | None = None, ahead: int
+) -> Generator[R, None, None]:
+    """What some work makes of items, in their order, a bounded number ahead of whoever reads.
+
+    Args:
+        work: Called in threads; what it raises is raised here.
+        items: As many as there are; they are taken as there is room.
+        workers: Threads; None: one per core.
+        ahead: Items that may be done or being done beyond the one last given: what bounds memory.
+    """
     pool = ThreadPoolExecutor(workers or default_workers(), thread_name_prefix="aesalign-load")
-    waiting: deque[Future[Loaded | BadFile]] = deque()
+    waiting: deque[Future[R]] = deque()
     try:
-        for path in paths:
-            waiting.append(pool.submit(load_one, path, prepare, skip))
+        for item in items:
+            waiting.append(pool.submit(work, item))
             if len(waiting) >= max(1, ahead):
                 yield waiting.popleft().result()
         while waiting:

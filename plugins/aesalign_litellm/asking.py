@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from aesalign_core.errors import BudgetError
 from aesalign_litellm.budget import Budget, Usage
+from aesalign_litellm.exchanges import exchange
 from aesalign_litellm.failures import AttemptError
 from aesalign_litellm.provider import Message, Provider, Reply
 from aesalign_litellm.retrying import attempts
@@ -19,12 +20,13 @@ class Asker:
     """Asks one provider. Belongs to one event loop, whose tasks share it.
 
     Attributes:
-        answered: Whether the provider ever answered.
+        provider: Who is asked.
+        answered: Whether they ever answered.
     """
 
     def __init__(self, provider: Provider, budget: Budget) -> None:
         self.answered = False
-        self._provider = provider
+        self.provider = provider
         self._settings = provider.settings
         self._budget = budget
         self._settled = asyncio.Event()
@@ -47,16 +49,19 @@ class Asker:
         reserved = await self._reserve(prompt)
         used = (prompt, self._settings.max_tokens)
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                reply = await self._provider.ask(messages, answer)
+            with exchange() as seen:
+                try:
+                    async with asyncio.timeout(self._settings.timeout):
+                        reply = await self.provider.ask(messages, answer)
+                except Exception as error:
+                    # litellm passes on whatever its providers' code raises, so no narrower class would do.
+                    raise AttemptError(error, seen) from None
             self.answered = True
             used = _used(reply, prompt)
-        except Exception as error:
-            # litellm passes on whatever its providers' code raises, so no narrower class would do.
-            failed = AttemptError(error)
-            if not failed.timed_out:
-                used = (0, 0)  # an error is not billed; an answer that came too late may be
-            raise failed from None
+        except AttemptError as failed:
+            if failed.is_free:
+                used = (0, 0)
+            raise
         finally:
             self._budget.settle(reserved, prompt=used[0], completion=used[1])
             self._settled.set()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from filelock import FileLock
@@ -28,7 +30,7 @@ def key_of(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mappin
 
 
 class AnswerCache:
-    """Answers by key. A cache that cannot be used costs one warning and nothing else.
+    """Answers by key. A cache that cannot be used costs one warning and nothing else. Any thread may use it.
 
     Args:
         folder: Made if it is missing, for its owner only.
@@ -40,34 +42,63 @@ class AnswerCache:
         self._warn = warn
         self._ready = False
         self._usable = True
+        self._lock = Lock()
+        self._kept: sqlite3.Connection | None = None
+        self._waiting: deque[tuple[str, str]] = deque()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keeps one connection for all uses until it is left; else each use has its own, and its own syncs."""
+        self._use(self._write)  # which makes the file, if need be
+        with self._lock:
+            self._kept = self._connect() if self._usable else None
+        try:
+            yield
+        finally:
+            with self._lock:
+                kept, self._kept = self._kept, None
+                if kept is not None:
+                    kept.close()
 
     def get(self, key: str) -> Any | None:
         """The JSON value kept under a key; None if there is none or it is damaged."""
-        row = self._execute("SELECT value FROM answers WHERE key = ?", key)
+        row = self._use(lambda base: base.execute("SELECT value FROM answers WHERE key = ?", (key,)).fetchone())
         return _decoded(row[0]) if row else None
 
     def put(self, key: str, value: Any) -> None:
-        """Keeps a JSON value; the latest wins."""
-        self._execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", key, json.dumps(value))
+        """Keeps a JSON value; the latest wins. It is on the disk, whatever happens then, when this returns."""
+        self._waiting.append((key, json.dumps(value)))
+        # Whoever has the lock writes for all who wait for it, so that a sync of the disk is shared.
+        self._use(self._write)
 
-    def _execute(self, statement: str, *values: str) -> tuple[Any, ...] | None:
-        """The first row of a statement's result; None if there is none, or no usable cache."""
-        if not self._usable:
-            return None
-        try:
-            if not self._ready:
-                self._prepare()
-            # A connection per use costs 0.1 ms and may be had from any thread and after any fork.
-            with closing(self._connect()) as database:
-                row: tuple[Any, ...] | None = database.execute(statement, values).fetchone()
-                return row
-        except (sqlite3.Error, OSError) as error:
-            self._usable = False
-            self._warn(f"answers are not cached: {self.path}: {error}")
-            return None
+    def _write(self, database: sqlite3.Connection) -> None:
+        rows = [
+            self._waiting.popleft() for _ in range(len(self._waiting))
+        ]  # only this thread, which holds the lock, takes
+        if rows:
+            with database:
+                database.execute("BEGIN")
+                database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+
+    def _use(self, work: Callable[[sqlite3.Connection], Any]) -> Any | None:
+        """What work with the database gives; None if there is no usable cache."""
+        with self._lock:
+            if not self._usable:
+                return None
+            try:
+                if not self._ready:
+                    self._prepare()
+                if self._kept is not None:
+                    return work(self._kept)
+                with closing(self._connect()) as database:
+                    return work(database)
+            except (sqlite3.Error, OSError) as error:
+                self._usable = False
+                self._warn(f"answers are not cached: {self.path}: {error}")
+                return None
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+        return sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
 
     def _prepare(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -6,54 +6,22 @@ Nothing in here knows what is asked. The rephraser uses it; anything else that a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
-from aesalign_core.errors import BudgetError, LlmError
+from aesalign_core.errors import BudgetError
 from aesalign_core.rephrasing import RejectedAnswer
-from aesalign_litellm import failures
-from aesalign_litellm.answers import A, AnswerModel, parsed, validated
+from aesalign_litellm.answers import A, AnswerModel, validated
 from aesalign_litellm.asking import Asker
+from aesalign_litellm.batch import Batch, Progress
 from aesalign_litellm.budget import Budget, Prices, Usage
 from aesalign_litellm.cache import AnswerCache, key_of
-from aesalign_litellm.failures import AttemptError
-from aesalign_litellm.provider import Message, Provider, quiet
+from aesalign_litellm.provider import Provider, quiet
+from aesalign_litellm.questions import Answer, Failure, Request
 from aesalign_litellm.settings import LlmSettings
-
-T = TypeVar("T", bound=AnswerModel)
-Progress = Callable[[int, int], None]
-"""Told how many requests are done, of how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Generic[T]):
-    """One question.
-
-    Attributes:
-        messages: Chat messages, as OpenAI's API has them.
-        answer: What the answer must look like.
-    """
-
-    messages: tuple[Message, ...]
-    answer: type[T]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """A validated answer, and whether it came from the cache."""
-
-    value: T
-    cached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer: `kind: detail`, without keys."""
-
-    reason: str
 
 
 class LlmClient:
@@ -80,28 +48,27 @@ class LlmClient:
         return self._provider().prices()
 
     def complete(
-        self, requests: Sequence[Request[A]], *, progress: Progress | None = None
+        self, requests: Iterable[Request[A]], *, progress: Progress | None = None
     ) -> list[Answer[A] | Failure]:
-        """Asks all, concurrently; equal requests are asked once.
+        """Asks all, concurrently; equal questions are asked once.
+
+        Args:
+            requests: The questions. They are taken one by one, in a thread, as there is room for another in flight,
+                so that an iterator may make them meanwhile.
+            progress: Told how many are done.
 
         Returns:
-            For each request, in order, its answer or why there is none.
+            For each question, in order, its answer or why there is none.
 
         Raises:
-            BudgetError: The next request does not fit. What was answered until then is in the cache.
-            LlmError: No request can succeed (no key, no such model, no connection).
+            BudgetError: The next question does not fit. What was answered until then is in the cache.
+            LlmError: No question can succeed (no key, no such model, no connection).
         """
-        keys = [self._key(r) for r in requests]
-        found: dict[str, Answer[A] | Failure] = {}
-        for key, request in zip(keys, requests, strict=True):
-            if key not in found and (answer := self._cached(key, request)):
-                found[key] = answer
-        missing = {k: r for k, r in zip(keys, requests, strict=True) if k not in found}
-        if missing:
-            found |= self._ask_all(missing, progress)
-        return [found[key] for key in keys]
+        with self._cache.open(), quiet():
+            return _run(lambda: Batch(self, requests, progress).run())
 
-    def _key(self, request: Request[A]) -> str:
+    def key(self, request: Request[A]) -> str:
+        """What the answer to a question is kept under."""
         s = self.settings
         parameters = {
             "api_base": s.api_base,
@@ -109,21 +76,25 @@ class LlmClient:
             "max_tokens": s.max_tokens,
             "seed": s.seed,
             "answer_format": s.answer_format,
-            "schema": request.answer.model_json_schema(),
+            "schema": _schema(request.answer),
         }
         return key_of(s.model, request.messages, parameters)
 
-    def _cached(self, key: str, request: Request[A]) -> Answer[A] | None:
+    def cached(self, key: str, request: Request[A]) -> Answer[A] | None:
+        """The answer that is kept under a key, if there is one and it still fits."""
         value = self._cache.get(key)
         try:
             return None if value is None else Answer(validated(value, request.answer), cached=True)
         except RejectedAnswer:
             return None
 
-    def _ask_all(self, missing: dict[str, Request[A]], progress: Progress | None) -> dict[str, Answer[A] | Failure]:
-        provider = self._provider()
-        with quiet():
-            return _run(lambda: self._gather(provider, missing, progress))
+    def keep(self, key: str, answer: AnswerModel) -> None:
+        """Keeps an answer."""
+        self._cache.put(key, answer.model_dump(mode="json"))
+
+    def asker(self) -> Asker:
+        """Whom to ask, within one event loop."""
+        return Asker(self._provider(), self._budget)
 
     def _provider(self) -> Provider:
         if self._made is None:
@@ -138,51 +109,10 @@ class LlmClient:
             self._made = provider
         return self._made
 
-    async def _gather(
-        self, provider: Provider, missing: dict[str, Request[A]], progress: Progress | None
-    ) -> dict[str, Answer[A] | Failure]:
-        asker, slots = Asker(provider, self._budget), asyncio.Semaphore(self.settings.concurrency)
-        done: dict[str, Answer[A] | Failure] = {}
-        fatal: list[LlmError] = []
 
-        async def one(key: str, request: Request[A]) -> None:
-            async with slots:
-                if fatal:
-                    return
-                try:
-                    done[key] = await self._answer(asker, provider, key, request)
-                except LlmError as error:
-                    # Those in flight may finish, for they are paid for; no other is started.
-                    fatal.append(error)
-            if progress:
-                progress(len(done), len(missing))
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for key, request in missing.items():
-                    tasks.create_task(one(key, request))
-        finally:
-            await provider.close()
-        if fatal:
-            raise fatal[0]
-        return done
-
-    async def _answer(self, asker: Asker, provider: Provider, key: str, request: Request[A]) -> Answer[A] | Failure:
-        """One answer, kept in the cache, or its failure.
-
-        Raises:
-            LlmError: Every other request would fail too.
-        """
-        try:
-            answer = parsed(await asker.reply(request.messages, request.answer), request.answer)
-        except RejectedAnswer as rejection:
-            return Failure(provider.redact(str(rejection)))
-        except AttemptError as error:
-            if fatal := failures.fatal(error, provider=provider, answered=asker.answered):
-                raise fatal from None
-            return Failure(failures.reason_of(error, provider=provider))
-        self._cache.put(key, answer.model_dump(mode="json"))
-        return Answer(answer, cached=False)
+@cache
+def _schema(answer: type[AnswerModel]) -> dict[str, Any]:
+    return answer.model_json_schema()
 
 
 def _cache_folder(settings: LlmSettings) -> Path:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
 from aesalign_core.errors import EvaluationError, ImageError
+from aesalign_core.images.loading import in_threads
+from aesalign_core.messages import one_line
 from aesalign_core.protocols import BuildContext
 from aesalign_core.types import Row, Verdict
 from aesalign_litellm import judge_prompts as prompts
+from aesalign_litellm import judge_verdicts as verdicts
 from aesalign_litellm.answers import AnswerModel
-from aesalign_litellm.client import Answer, Failure, LlmClient, Request
-from aesalign_litellm.judge_pictures import rows_as_parts
+from aesalign_litellm.client import LlmClient
+from aesalign_litellm.judge_pictures import Album, Part, blank
 from aesalign_litellm.judge_prompts import FIRST, SECOND, Aspect, Mode
+from aesalign_litellm.questions import Request
 from aesalign_litellm.settings import LlmSettings
 from aesalign_litellm.tokens import estimate
-
-Outcome = Literal["win", "similar", "loss"]
 
 
 class JudgeSettings(LlmSettings):
@@ -88,74 +91,83 @@ class LitellmJudge:
         self.aspects: Sequence[str] = settings.aspects
         self.settings = settings
         self.client = LlmClient(settings, warn=context.warn)
+        self._reading = verdicts.Reading(settings.mode, settings.aspects, settings.margin)
+        self._is_composed = settings.pictures == "composed"
+        self._views = 2 if settings.mode == "scorer" or settings.both_orders else 1
 
     def compare(self, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row]) -> list[Verdict]:
-        """One verdict per query and aspect, query by query.
+        """One verdict per query and aspect, query by query; see `compare_all`."""
+        return self.compare_all(queries, old, new)
+
+    def compare_all(
+        self,
+        queries: Sequence[str],
+        old: Sequence[Row],
+        new: Sequence[Row],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Verdict]:
+        """One verdict per query and aspect, query by query. Pictures are made while other questions are on their way.
 
         Raises:
             BudgetError: The budget leaves no room for another question; answers so far are in the cache.
             LlmError: No question can succeed: no key, no such model, no connection.
         """
-        asked = [self._asked(*triple) for triple in zip(queries, old, new, strict=True)]
-        answers = iter(self.client.complete([request for one in asked for request in one.requests]))
-        verdicts: list[Verdict] = []
-        for query, one in zip(queries, asked, strict=True):
-            given = [next(answers) for _ in one.requests]
-            verdicts += self._verdicts(query, one.reason, given)
-        return verdicts
+        asked: list[tuple[int, str]] = []  # questions and reasons alone: pictures go as soon as they have been sent
+        without = 0
+
+        def requests() -> Iterator[Request[AnswerModel]]:
+            nonlocal without
+            with closing(self._made(zip(queries, old, new, strict=True))) as made:
+                for one in made:
+                    asked.append((len(one.requests), one.reason))
+                    without += bool(one.reason)
+                    yield from one.requests
+
+        def tell(answered: int) -> None:
+            if progress:
+                progress(min(without + answered // self._views, len(queries)), len(queries))
+
+        answers = iter(self.client.complete(requests(), progress=tell))
+        found = [
+            verdicts.of(self._reading, query, reason, [next(answers) for _ in range(count)])
+            for query, (count, reason) in zip(queries, asked, strict=True)
+        ]
+        tell(self._views * len(queries))
+        return [verdict for per_aspect in found for verdict in per_aspect]
 
     def estimate(self, queries: Sequence[str], old: Sequence[Row], new: Sequence[Row]) -> Estimate:
-        """What comparing them would cost at most; nothing is asked."""
+        """What comparing them would cost at most; nothing is asked, and no photo is read."""
         count = tokens = 0
-        for triple in zip(queries, old, new, strict=True):
-            for request in self._asked(*triple).requests:
-                count, tokens = count + 1, tokens + estimate(request.messages, request.answer)
+        for query, *rows in zip(queries, old, new, strict=True):
+            for view in self._shown(*rows) if all(rows) else ():
+                asked = self._request(query, blank(view, compose=self._is_composed))
+                count, tokens = count + 1, tokens + estimate(asked.messages, asked.answer)
         prices = self.client.prices()
         answered = count * self.settings.max_tokens
         return Estimate(count, tokens + answered, prices.of(tokens, answered) if prices else None)
 
-    def _asked(self, query: str, old: Row, new: Row) -> _Asked:
-        given = self.settings
-        old, new = old[: given.photos], new[: given.photos]
+    def _made(self, comparisons: Iterable[tuple[str, Row, Row]]) -> Generator[_Asked, None, None]:
+        """The questions of each comparison, made in threads, some ahead of being asked."""
+        album = Album(side=self.settings.side, compose=self._is_composed)
+        room = self.settings.concurrency // self._views + 2
+        return in_threads(lambda one: self._asked(album, *one), comparisons, ahead=room)
+
+    def _asked(self, album: Album, query: str, old: Row, new: Row) -> _Asked:
         if not old or not new:
             return _Asked(reason=f"empty row: the {'new' if old else 'old'} one")
-        if given.mode == "scorer":
-            shown = [{"Row": old}, {"Row": new}]
-        else:
-            shown = [{FIRST: old, SECOND: new}, {FIRST: new, SECOND: old}][: 2 if given.both_orders else 1]
         try:
-            pictures = [rows_as_parts(rows, side=given.side, compose=given.pictures == "composed") for rows in shown]
+            return _Asked(tuple(self._request(query, album.parts(view)) for view in self._shown(old, new)))
         except ImageError as error:
-            return _Asked(reason=f"unreadable photo: {error}")
-        return _Asked(tuple(prompts.request(query, given.mode, given.aspects, parts) for parts in pictures))
+            return _Asked(reason=f"unreadable photo: {one_line(str(error))}")
 
-    def _verdicts(self, query: str, reason: str, given: Sequence[Answer[AnswerModel] | Failure]) -> list[Verdict]:
-        failed = reason or next((one.reason for one in given if isinstance(one, Failure)), "")
-        if failed:
-            return [Verdict(query, aspect, None, reason=failed) for aspect in self.aspects]
-        said = [one.value.model_dump() for one in given if isinstance(one, Answer)]
-        read = _picked if self.settings.mode == "ranker" else self._scored
-        words = " / ".join(answer["reason"] for answer in said)[:2000]
-        return [read(query, aspect, said, words) for aspect in self.aspects]
+    def _shown(self, old: Row, new: Row) -> Sequence[Mapping[str, Row]]:
+        """Which labelled rows a question shows; one or two questions."""
+        given = self.settings
+        old, new = old[: given.photos], new[: given.photos]
+        if given.mode == "scorer":
+            return [{"Row": old}, {"Row": new}]
+        return [{FIRST: old, SECOND: new}, {FIRST: new, SECOND: old}][: self._views]
 
-    def _scored(self, query: str, aspect: str, said: Sequence[dict[str, int]], words: str) -> Verdict:
-        if self.settings.mode == "scorer":
-            pairs = [(said[0][aspect], said[1][aspect])]
-        else:
-            seen = [(answer[f"first_{aspect}"], answer[f"second_{aspect}"]) for answer in said]
-            pairs = [seen[0], *((second, first) for first, second in seen[1:])]
-        old, new = (sum(pair[k] for pair in pairs) / len(pairs) for k in (0, 1))
-        is_close = abs(new - old) <= self.settings.margin
-        outcome: Outcome = "similar" if is_close else "win" if new > old else "loss"
-        signs = {(after > before) - (after < before) for before, after in pairs}
-        return Verdict(query, aspect, outcome, old, new, words, len(signs) > 1 if len(pairs) > 1 else None)
-
-
-def _picked(query: str, aspect: str, said: Sequence[dict[str, str]], words: str) -> Verdict:
-    """Of one or two picks, the second with the rows in each other's place."""
-    first: dict[str, Outcome] = {"first": "loss", "second": "win", "similar": "similar"}
-    swapped: dict[str, Outcome] = {"first": "win", "second": "loss", "similar": "similar"}
-    found = [reading[answer[aspect]] for reading, answer in zip((first, swapped), said, strict=False)]
-    flipped = found[0] != found[-1]
-    outcome: Outcome = "similar" if flipped else found[0]
-    return Verdict(query, aspect, outcome, reason=words, flipped=flipped if len(found) > 1 else None)
+    def _request(self, query: str, pictures: Sequence[Part]) -> Request[AnswerModel]:
+        return prompts.request(query, self.settings.mode, self.settings.aspects, pictures)

@@ -12,7 +12,7 @@ from typing import Any
 from aesalign_core.rephrasing import ASPECTS, Expectations
 from aesalign_core.types import Strategy
 from aesalign_litellm.answers import AnswerModel
-from aesalign_litellm.client import Request
+from aesalign_litellm.questions import Request
 
 SYSTEM = """\
 You help a photo search engine find photos that are not only right but also good to look at.

@@ -29,12 +29,14 @@ class Reply:
 
     Attributes:
         text: The answer; may be empty.
+        refusal: What the model says instead of an answer, or that a filter kept it back; None if neither.
         truncated: Whether it was cut at `max_tokens`.
         prompt_tokens: As the provider counted; None if it does not say.
         completion_tokens: As the provider counted; None if it does not say.
     """
 
     text: str
+    refusal: str | None
     truncated: bool
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -59,6 +61,9 @@ def load() -> Any:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.disable_aiohttp_transport = True  # httpx closes cleanly when a request is cancelled
+    from aesalign_litellm import wire
+
+    wire.watch(litellm)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # Its log lines repeat requests, headers included; ours say what users need.
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -77,6 +82,15 @@ class Provider:
         self._litellm = load()
         self.name = self._provider_name()
         self.key_variable, self._key = self._find_key()
+        if self.name in ("ollama", "ollama_chat"):
+            # Of a model that it does not know litellm would ask ollama, after each answer and with no limit in time.
+            about = {
+                "litellm_provider": self.name,
+                "mode": "chat",
+                "input_cost_per_token": 0,
+                "output_cost_per_token": 0,
+            }
+            self._litellm.model_cost.setdefault(settings.model, about)
 
     @property
     def address(self) -> str:
@@ -180,6 +194,7 @@ class Provider:
         choice, usage = response.choices[0], getattr(response, "usage", None)
         return Reply(
             text=str(choice.message.content or ""),
+            refusal=_refusal(choice),
             truncated=choice.finish_reason == "length",
             prompt_tokens=getattr(usage, "prompt_tokens", None),
             completion_tokens=getattr(usage, "completion_tokens", None),
@@ -191,3 +206,10 @@ class Provider:
             await self._litellm.close_litellm_async_clients()
         finally:
             self._litellm.in_memory_llm_clients_cache.flush_cache()
+
+
+def _refusal(choice: Any) -> str | None:
+    """OpenAI's `refusal`; or `content_filter`, which litellm makes of Anthropic's refusals and Gemini's blocks."""
+    if said := getattr(choice.message, "refusal", None):
+        return str(said)
+    return "kept back by a filter" if choice.finish_reason == "content_filter" else None

@@ -1,4 +1,4 @@
-"""Keeping keys out of everything that people or files get to see."""
+"""Keeping keys, and photos, out of everything that people or files get to see."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _PATTERNS = (
     re.compile(r"(://)[^\s/@:]+:[^\s/@]+(?=@)"),
 )
 """The first group stays."""
+_PICTURE = re.compile(r"(?:data:[\w.+-]+/[\w.+-]+;base64,)?[A-Za-z0-9+/_-]{100,}={0,2}")
+"""Some servers repeat what they were sent."""
 LEAST_CHARS = 6
 """Shorter values of such variables are no secrets (`yes`, `none`), and hiding them would garble every text."""
 
@@ -26,10 +28,10 @@ def environment_secrets() -> set[str]:
 
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
-    """A text without keys: neither known ones nor what looks like one."""
+    """A text without keys and photos: neither known ones nor what looks like one."""
     known = environment_secrets() | {s for s in secrets if len(s) >= LEAST_CHARS}
     for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\1{HIDDEN}", text)
-    return text
+    return _PICTURE.sub(HIDDEN, text)

@@ -18,8 +18,9 @@ from aesalign_core.rephrasing import (
     similarities,
 )
 from aesalign_core.types import Rephrasing, Strategy
-from aesalign_litellm.client import Answer, Failure, LlmClient
+from aesalign_litellm.client import LlmClient
 from aesalign_litellm.prompts import AskedAnswer, request
+from aesalign_litellm.questions import Answer, Failure
 from aesalign_litellm.settings import RephraserSettings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,8 +17,12 @@ PER_IMAGE = 1_500
 
 def estimate(messages: Sequence[Mapping[str, Any]], answer: type[BaseModel]) -> int:
     """Tokens of messages and of the schema of their answer; rather too many than too few."""
-    schema = json.dumps(answer.model_json_schema())
-    return of_text(schema) + sum(PER_MESSAGE + _of_content(m["content"]) for m in messages)
+    return _of_schema(answer) + sum(PER_MESSAGE + _of_content(m["content"]) for m in messages)
+
+
+@cache
+def _of_schema(answer: type[BaseModel]) -> int:
+    return of_text(json.dumps(answer.model_json_schema()))
 
 
 def _of_content(content: Any) -> int:

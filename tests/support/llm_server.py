@@ -1,7 +1,10 @@
-"""A real HTTP server on loopback that speaks OpenAI's chat API and misbehaves as a test's script says.
+"""A real HTTP server on loopback that speaks a provider's API and misbehaves as a test's script says.
+
+It speaks OpenAI's unless a test has it speak another (`llm_dialects`).
 
 A script is a list of `Step`s, one per request in the order they come in; the last one repeats. A step's `content` is
-the assistant's message, or a function of the request that makes it.
+the assistant's message, or a function of the request that makes it; a script's step may be such a function of the
+request, too.
 
 Example:
     ```python
@@ -15,6 +18,9 @@ Example:
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +29,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from llm_dialects import OPENAI, Dialect, Finish, Shown
 
 KEY = "sk-test-0123456789abcdefSECRET"
 KEY_VARIABLE = "TEST_LLM_KEY"
@@ -36,20 +43,21 @@ class Received:
     headers: dict[str, str]
     raw: bytes
     at: float
+    dialect: Dialect = OPENAI
 
     @property
     def body(self) -> dict[str, Any]:
         return json.loads(self.raw)  # type: ignore[no-any-return]
 
     @property
-    def user(self) -> str:
-        """The user message, decoded."""
-        return str(self.body["messages"][-1]["content"])
+    def shown(self) -> Shown:
+        """What the model is shown."""
+        return self.dialect.shown(self.body)
 
     @property
     def query(self) -> str:
         """The query between the tags of the user message."""
-        return str(json.loads(self.user.removeprefix("<query>\n").removesuffix("\n</query>")))
+        return str(json.loads(self.shown.words[0].removeprefix("<query>\n").split("\n</query>")[0]))
 
 
 @dataclass(frozen=True)
@@ -62,9 +70,10 @@ class Step:
         headers: Extra response headers.
         delay: Seconds before it answers.
         body: The raw HTTP body, instead of a completion.
-        finish: The completion's finish_reason.
+        finish: How the answer ended.
         usage: (prompt, completion) tokens; None leaves them out.
         hang_up: Close the connection without a response.
+        reset_after: Reset the connection after so many bytes of the body.
     """
 
     content: str | Callable[[Received], str] = "{}"
@@ -72,9 +81,13 @@ class Step:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     body: bytes | None = None
-    finish: str = "stop"
+    finish: Finish = "stop"
     usage: tuple[int, int] | None = (100, 20)
     hang_up: bool = False
+    reset_after: int | None = None
+
+
+Script = Callable[[Received], Step]
 
 
 def expectations(*phrases: str) -> str:
@@ -93,7 +106,7 @@ KEYWORDS = {
 
 def good(request: Received) -> str:
     """A good answer for whatever strategy is asked for, read from the schema in the system message."""
-    system = request.body["messages"][0]["content"]
+    system = request.shown.system
     query = request.query.rstrip(".")
     if '"title": "Description"' in system:
         return json.dumps({"description": f"{query}, seen from close by in soft evening light."})
@@ -104,16 +117,27 @@ def good(request: Received) -> str:
     return expectations("soft light", f"a fine {query}", "calm background")
 
 
+class _Listener(ThreadingHTTPServer):
+    """Bears with clients that are killed: their connections break, and that is all."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class LlmServer:
-    """The server, its script and what it received."""
+    """The server, its script, what it received, and what of that it answered to the last byte."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
+        self.answered: list[Received] = []
         self.in_flight = self.most_in_flight = 0
-        self._steps: list[Step] = [Step(good)]
+        self.dialect = OPENAI
+        self._steps: list[Step | Script] = [Step(good)]
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
@@ -121,13 +145,14 @@ class LlmServer:
     @property
     def base(self) -> str:
         """What `api_base` must be."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"http://127.0.0.1:{self._server.server_port}{self.dialect.base}"
 
-    def script(self, *steps: Step) -> None:
+    def script(self, *steps: Step | Script) -> None:
         """Replaces the script and forgets what was received."""
         with self._lock:
             self._steps = list(steps)
             self.requests.clear()
+            self.answered.clear()
             self.most_in_flight = 0
 
     def start(self) -> None:
@@ -144,11 +169,13 @@ class LlmServer:
             self.requests.append(request)
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            return step
+        return step if isinstance(step, Step) else step(request)
 
-    def _leave(self) -> None:
+    def _leave(self, request: Received, *, answered: bool) -> None:
         with self._lock:
             self.in_flight -= 1
+            if answered:
+                self.answered.append(request)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -157,21 +184,25 @@ class LlmServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
-                request = Received(
-                    self.path, {name.title(): value for name, value in self.headers.items()}, raw, time.monotonic()
-                )
-                step = server._receive(request)
+                length = int(self.headers["Content-Length"])
+                raw = self.rfile.read(length)
+                if len(raw) < length:  # whoever asks was killed in the middle of it
+                    self.close_connection = True
+                    return
+                headers = {name.title(): value for name, value in self.headers.items()}
+                request = Received(self.path, headers, raw, time.monotonic(), server.dialect)
+                step, answered = server._receive(request), False
                 try:
                     time.sleep(step.delay)
                     if step.hang_up:
                         self.close_connection = True
                     else:
                         self._send(step, _body(step, request))
+                        answered = True
                 except OSError:
                     self.close_connection = True  # the client did not wait
                 finally:
-                    server._leave()
+                    server._leave(request, answered=answered)
 
             def _send(self, step: Step, body: bytes) -> None:
                 self.send_response(step.status)
@@ -179,7 +210,13 @@ class LlmServer:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(body[: step.reset_after])
+                if step.reset_after is not None:
+                    self.wfile.flush()
+                    # With no time to linger, closing sends a reset rather than an end.
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
+                    self.close_connection = True
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -191,24 +228,9 @@ def _body(step: Step, request: Received) -> bytes:
     if step.body is not None:
         return step.body
     if step.status != 200:
-        return json.dumps({"error": {"message": f"scripted {step.status}", "type": "scripted"}}).encode()
+        return json.dumps(request.dialect.error(step.status, f"scripted {step.status}")).encode()
     content = step.content if isinstance(step.content, str) else step.content(request)
-    message = {"role": "assistant", "content": content}
-    document: dict[str, Any] = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": request.body["model"],
-        "choices": [{"index": 0, "finish_reason": step.finish, "message": message}],
-    }
-    if step.usage:
-        prompt, completion = step.usage
-        document["usage"] = {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        }
-    return json.dumps(document).encode()
+    return json.dumps(request.dialect.answer(content, step.finish, step.usage)).encode()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the tests of the LLM rephraser share: a server that can misbehave, a key, an encoder with known cosines."""
+"""What tests of the LLM plugin share: a server that can misbehave, a key, an encoder with known cosines, photos."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from llm_server import KEY, KEY_VARIABLE, LlmServer, llm_server
+from PIL import Image
 
 from aesalign_core.settings import validate
 from aesalign_core.types import Vectors
+from aesalign_litellm.judge import LitellmJudge
 from aesalign_litellm.rephraser import LitellmRephraser
 
 __all__ = ["llm_server"]
@@ -82,3 +84,35 @@ def make(llm_server: LlmServer, context: Context, tmp_path: Path) -> Make:
         return LitellmRephraser(validate(LitellmRephraser.Settings, values, where="[rephraser]"), context)  # type: ignore[arg-type]
 
     return build
+
+
+MakeJudge = Callable[..., LitellmJudge]
+
+
+@pytest.fixture
+def judge(llm_server: LlmServer, context: Context, tmp_path: Path) -> MakeJudge:
+    """Builds a judge that asks the server, in whatever dialect it speaks by then."""
+
+    def build(**settings: Any) -> LitellmJudge:
+        values = {
+            "model": llm_server.dialect.model, "api_base": llm_server.base, "api_key_env": KEY_VARIABLE, "side": 48,
+            "cache": str(tmp_path / "cache"), "backoff": 0.01, "timeout": 10.0, "retries": 0, **settings,
+        }  # fmt: skip
+        return LitellmJudge(validate(LitellmJudge.Settings, values, where="[judge]"), context)
+
+    return build
+
+
+Rows = tuple[list[str], list[str]]
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Rows:
+    """A dim row and a light one. Their photos are no even grey: JPEG must have something to say in base64."""
+
+    def paint(name: str, base: int) -> str:
+        noise = np.random.default_rng(base).integers(0, 20, (40, 60, 3))
+        Image.fromarray((base + noise).astype(np.uint8)).save(tmp_path / f"{name}.png")
+        return str(tmp_path / f"{name}.png")
+
+    return [paint(f"dim{k}", 20 + k) for k in range(2)], [paint(f"light{k}", 200 + k) for k in range(2)]

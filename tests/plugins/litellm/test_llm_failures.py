@@ -23,8 +23,8 @@ FAULTS: dict[str, tuple[Step, str]] = {
     "500": (Step(status=500), "server error: 3 attempts, last: scripted 500"),
     "503": (Step(status=503), "server error: 3 attempts, last: scripted 503"),
     "timeout": (Step(delay=0.6), "timed out: no answer within 0.2 s, 3 attempts"),
-    "hang up": (Step(hang_up=True), "server error: 3 attempts, last: Connection error."),
-    "truncated body": (Step(body=b'{"id": "chatcmpl-1", "choi'), "server error: 3 attempts, last: Unterminated"),
+    "hang up": (Step(hang_up=True), "connection lost: 3 attempts"),
+    "truncated body": (Step(body=b'{"id": "chatcmpl-1", "choi'), "unreadable reply: 3 attempts, last: Unterminated"),
 }
 
 

@@ -106,7 +106,7 @@ BAD: dict[str, tuple[Step, str]] = {
     "no expectations": (Step(expectations()), "empty answer"),
     "blank expectation": (Step(expectations("soft light", " ")), "empty answer"),
     "prose": (Step("I am sorry, but I cannot help with that."), "answer is no JSON"),
-    "truncated": (Step('{"expectations": ["soft li', finish="length"), "answer is no JSON: cut off at max_tokens"),
+    "truncated": (Step('{"expectations": ["soft li', finish="length"), "answer cut off: no whole JSON"),
     "array": (Step('["soft light"]'), "answer is no JSON"),
     "other keys": (Step('{"ideas": ["soft light"]}'), "answer of the wrong shape: expectations: Field required"),
     "wrong type": (
