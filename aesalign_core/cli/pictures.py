@@ -81,4 +81,4 @@ def check_flags(*, show: bool, blocks: bool, json: bool) -> None:
     if blocks and not show:
         raise typer.BadParameter("--blocks belongs to --show")
     if show and json:
-        raise typer.BadParameter("--json prints nothing but JSON: leave --show out")
+        raise typer.BadParameter("--show is for people: what prints JSON (--json, --queries) prints nothing else")

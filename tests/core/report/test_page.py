@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from html_pages import HOSTILE, Page, compared, comparison, full, noisy
 from PIL import Image
 
 from aesalign_core.errors import AesalignError, EvaluationError
 from aesalign_core.evaluation.statistics import Difference
+from aesalign_core.report import wording
 from aesalign_core.report.comparison import ComparedQuery, Measure
 from aesalign_core.report.page import render, write_comparison
 from aesalign_core.report.records import Photo
@@ -107,6 +110,14 @@ def test_a_hundred_queries_of_two_thousand_noisy_photos_stay_under_ten_megabytes
     widths = {int(width) for width in re.findall(r'<image width="(\d+)"', text)}
     assert widths == {int(told[1])}
     assert max(widths) > 40  # still photos, not dots
+
+
+def test_pictures_are_whole_however_long_their_data_are(tmp_path: Path) -> None:
+    (path,) = noisy(tmp_path / "photos", 1, 256)
+    (uri,) = re.findall(r'href="data:image/webp;base64,([^"]+)"', render(comparison(path)))
+    assert len(uri) > 2 * wording.MAX_TEXT
+    picture = Image.open(BytesIO(base64.b64decode(uri, validate=True)))
+    assert np.abs(np.asarray(picture, np.float32) - np.asarray(Image.open(path), np.float32)).mean() < 60
 
 
 def test_a_page_of_few_photos_says_nothing_of_their_size(photo: Path) -> None:

@@ -57,6 +57,23 @@ def test_headlines(lows_and_highs: list[tuple[float, float]], text: str) -> None
     assert wording.headline(measures) == text
 
 
+def test_what_turns_the_direction_of_words_is_shown_as_such() -> None:
+    assert wording.clean("a\u202egpj.exe \u2066b\u2069 \u200fc") == "a\ufffdgpj.exe \ufffdb\ufffd \u200fc"
+
+
+def test_long_words_are_cut_at_their_end_and_names_in_their_middle() -> None:
+    assert wording.short("word " * 10, 12) == "word word w…"
+    assert wording.short("word", 12) == "word"
+    name = wording.name("x" * 200 + ".jpg")
+    assert (len(name), name[-4:]) == (wording.MAX_NAME, ".jpg")
+    assert wording.name("short.jpg") == "short.jpg"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_nothing_is_longer_than_it_may_be(text: str, most: int) -> None:
+    assert len(wording.short(text, most)) <= most
+
+
 @given(st.text())
 def test_clean_text_is_one_line_that_utf8_can_hold(text: str) -> None:
     cleaned = wording.clean(text)
