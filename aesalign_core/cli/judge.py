@@ -92,13 +92,13 @@ def check(
     """Ask a judge what is known before it is asked.
 
     Identical rows, rows against flawed copies, flawed copies that carry words to prefer them, rows in each other's
-    place. A judge that fails here is not to be believed elsewhere.
+    place. A judge that does not pass is not to be believed elsewhere: the exit code is then 1.
 
     Example: [bold]aesalign judge check photos --judge litellm --set judge.model=openai/gpt-4o-mini[/bold]
     """
     import tempfile
 
-    from aesalign_core.evaluation.controls import check_judge
+    from aesalign_core.evaluation.controls import check_judge, raise_unless_passed
     from aesalign_core.images.decoding import find_photos
 
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
@@ -106,10 +106,13 @@ def check(
     with tempfile.TemporaryDirectory() as folder:
         found = check_judge(chosen, find_photos(photos)[:limit], Path(folder))
     if json:
-        console.print_json({"judge": chosen.name, "controls": {c.name: c.as_dict() for c in found}})
-        return
-    rows = [[c.name, str(c.asked), str(c.failed), _share(c.share)] for c in found]
-    console.table(chosen.name, ["control", "asked", "failed", "as expected"], rows, numbers=range(1, 4))
+        controls = {control.name: control.as_dict() for control in found}
+        console.print_json({"judge": chosen.name, "passed": all(c.passed for c in found), "controls": controls})
+    else:
+        rows = [[c.name, str(c.asked), str(c.failed), _share(c.share), "yes" if c.passed else "NO"] for c in found]
+        columns = ["control", "asked", "failed", "as expected", "passed"]
+        console.table(chosen.name, columns, rows, numbers=range(1, 4))
+    raise_unless_passed(chosen.name, found)
 
 
 def _estimate(chosen: Judge, queries: list[str], rows: list[list[list[str]]], *, json: bool) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from aesalign_core.errors import EvaluationError
-from aesalign_core.evaluation.controls import check_judge
+from aesalign_core.evaluation.controls import Control, check_judge, raise_unless_passed
 from aesalign_core.types import Row, Verdict
 
 Outcome = Literal["win", "similar", "loss"]
@@ -95,3 +95,19 @@ def test_too_few_photos_and_no_beauty(photos: list[Path], tmp_path: Path) -> Non
     judge.aspects = ("accuracy",)  # type: ignore[misc]
     with pytest.raises(EvaluationError, match="has no aspect 'aesthetic'"):
         check_judge(judge, photos, tmp_path)
+
+
+def test_a_control_is_passed_from_four_fifths_on_of_verdicts_and_of_expected_ones() -> None:
+    assert Control("flawed", 10, 8).passed
+    assert not Control("flawed", 10, 7).passed
+    assert Control("flawed", 10, 8, {"refusal": 2}).passed
+    assert not Control("flawed", 10, 7, {"refusal": 2, "timed out": 1}).passed  # all of the seven, but too few
+    assert not Control("flawed", 10, 0, {"refusal": 10}).passed
+    with pytest.raises(EvaluationError) as caught:
+        raise_unless_passed(
+            "x", [Control("order", 4, 1), Control("flawed", 4, 4), Control("painted", 4, 0, {"no": 4})]
+        )
+    assert caught.value.args[0] == (
+        "the judge x does not pass order (1 of 4 as expected: its verdicts depend on which row is shown first),"
+        " painted (0 of 4 verdicts: no (4))"
+    )
