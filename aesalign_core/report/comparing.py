@@ -83,7 +83,7 @@ def compare(
         new=names[1],
         measures=tuple(_measures(old, new, questions, evidence, k)),
         queries=rows,
-        value=f"mean reward ({reward})" if scores else "share of right photos",
+        value=_value(reward if scores else "", questions),
         lede=f"The same {wording.plural(len(rows), 'query')}, asked of two systems; each row shows up to {k} photos.",
         facts=(("Kept of the rows before", _kept(rows)), *evidence.facts),
         tallies=measuring.tallies(evidence.judgement) if evidence.judgement else (),
@@ -94,6 +94,12 @@ def compare(
         no_front=evidence.no_front,
         caveats=(*evidence.caveats, *_caveats(evidence)),
     )
+
+
+def _value(reward: str, questions: Sequence[Question]) -> str:
+    if reward:
+        return f"mean reward ({reward})"
+    return "share of right photos" if any(question.right is not None for question in questions) else ""
 
 
 def _measures(old: System, new: System, questions: Sequence[Question], evidence: Evidence, k: int) -> list[Measure]:

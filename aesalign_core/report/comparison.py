@@ -130,7 +130,7 @@ class Comparison:
         new: Name of the new system.
         measures: The summary's lines.
         queries: At least one.
-        value: What `old_value` and `new_value` of the queries are, such as `mean reward`.
+        value: What `old_value` and `new_value` of the queries are, such as `mean reward`; empty: they have none.
         lede: One or two sentences on what was compared.
         facts: Short label and value pairs: sizes, settings, dates.
         tallies: Of judges.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from html_pages import Page, comparison
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.judging import judge_rows
@@ -15,6 +17,7 @@ from aesalign_core.evaluation.statistics import paired_difference
 from aesalign_core.evaluation.systems import System
 from aesalign_core.report.comparing import Evidence, compare
 from aesalign_core.report.evidence import rewards_in
+from aesalign_core.report.page import render
 from aesalign_core.types import Row, Verdict
 
 SCORES = {"a": 1.0, "b": 2.0, "c": 6.0}
@@ -152,3 +155,29 @@ def test_lists_may_tell_rewards_themselves() -> None:
 def test_paths_stay_paths() -> None:
     made = compare(OLD, NEW, ASKED, Evidence(rewards={"beauty": SCORES}), k=2)
     assert made.queries[0].new[1].path == Path("c")
+
+
+def test_each_aspect_has_its_verdict_and_a_reason_they_share_is_said_once(tmp_path: Path) -> None:
+    shared = "Row 2 is sharper."
+    verdicts = (
+        Verdict("dogs", "accuracy", "similar", reason=shared, flipped=True),
+        Verdict("dogs", "aesthetic", "win", reason=shared, flipped=False),
+    )
+    (query,) = compare(OLD, NEW, ASKED[:1], Evidence(rewards={"r": SCORES}), k=2).queries
+    shown = Page(render(comparison(tmp_path / "none", queries=(replace(query, verdicts=verdicts),)))).text
+    assert "accuracy no different aesthetic better" in shown
+    assert "accuracy no different, as the order of the rows changed the verdict" in shown
+    assert shown.count(shared) == 1
+    apart = (verdicts[0], replace(verdicts[1], reason="Row 2 is warmer.", score_old=2.0, score_new=4.5))
+    shown = Page(render(comparison(tmp_path / "none", queries=(replace(query, verdicts=apart),)))).text
+    assert "changed the verdict: Row 2 is sharper." in shown
+    assert "aesthetic better, 2.00 → 4.50: Row 2 is warmer." in shown
+    assert "asked twice" in shown
+
+
+def test_without_rewards_and_right_photos_no_number_is_promised() -> None:
+    queries = list(OLD.rows)
+    judgement = judge_rows(Judge(), queries, OLD.paths(queries), NEW.paths(queries))  # type: ignore[arg-type]
+    made = compare(OLD, NEW, ASKED, Evidence(judgement=judgement), k=2)
+    assert made.value == ""
+    assert "The number beside a row" not in Page(render(made)).text
