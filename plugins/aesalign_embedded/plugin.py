@@ -58,6 +58,6 @@ def aesalign_judges() -> list[Component]:
         Component(
             "reward",
             "aesalign_embedded.judge:RewardJudge",
-            summary="Any reward model as judge; offline.",
+            summary="Any reward model, or ensemble of them, as judge; offline.",
         )
     ]
