@@ -85,6 +85,8 @@ def serve(work: Work, paths: dict[str, Path], settings: HumanSettings, *, progre
             server.should_exit = True
             thread.join()
             pictures.close()
+            if progress:
+                progress(*work.given())  # the last votes came since the last look
 
 
 def bind(host: str, port: int) -> Address:
