@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aesalign_core.cli import browser, compose, console, pages
+from aesalign_core.cli.asking import Asking, Given
 from aesalign_core.cli.judge_vote import vote
-from aesalign_core.cli.options import Debug, Device, Json, Recipe, Set
+from aesalign_core.cli.options import AgainstGallery, Debug, Device, Json, Recipe, Set
 
 if TYPE_CHECKING:
     from aesalign_core.evaluation.judging import AspectSummary, Judgement
@@ -24,10 +25,13 @@ app.command()(vote)
 
 @app.command()
 def compare(
-    old: Annotated[Path, typer.Argument(help="Ranked lists of the one system: JSON lines, or a TREC run.")],
-    new: Annotated[Path, typer.Argument(help="Ranked lists of the other.")],
+    old: Annotated[str, typer.Argument(help="A file of ranked lists (JSON lines, TREC), or an encoder.")],
+    new: Annotated[str, typer.Argument(help="Another: a file, an encoder, a RUN folder, or RUN@STRENGTH.")],
     judge: Annotated[str | None, typer.Option("--judge", help="Judge component: reward, litellm, human, …")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos of each list that are judged.")] = 10,
+    gallery: Annotated[Path | None, typer.Option("--gallery", "-g", help="Where encoders search.")] = None,
+    against_gallery: AgainstGallery = None,
+    queries: Annotated[Path | None, typer.Option("--queries", help="What encoders are asked, one a line.")] = None,
     photos_root: Annotated[Path | None, typer.Option("--photos-root", help="What relative paths are below.")] = None,
     report: pages.Page = None,
     dry_run: Annotated[
@@ -41,35 +45,34 @@ def compare(
 ) -> None:
     """Compare two systems, ours or not: wins, ties and losses of the new one.
 
-    The lists are what `search --queries` prints, or any engine's: {"query": …, "hits": ["a.jpg", …]} a line.
+    Lists are what `search --queries` prints, or any engine's: {"query": …, "hits": ["a.jpg", …]} a line; encoders
+    search --gallery for --queries.
     Answers of an LLM judge are cached: stopped and started again, nothing is asked twice.
 
     Example: [bold]aesalign judge compare old.jsonl new.jsonl --judge reward --report page.html[/bold]
 
-    Example: [bold]aesalign judge compare old.jsonl new.jsonl --recipe recipe.toml --dry-run[/bold]
+    Example: [bold]aesalign judge compare embedded run -g gallery --queries queries.txt --judge human[/bold]
     """
-    from aesalign_core.evaluation import systems
     from aesalign_core.evaluation.judging import judge_rows
-    from aesalign_core.evaluation.questions import Question
 
-    before, after = (systems.of_file(path, k=k, photos_root=photos_root) for path in (old, new))
-    queries = systems.in_common(before, after)
-    alone = len(before.rows) + len(after.rows) - 2 * len(queries)
-    caveats = [f"{alone} queries are in one of the lists only and were left out"] if alone else []
-    for caveat in caveats:
-        console.note(caveat)
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, judge=judge)
     chosen = build.judge()
-    rows = [system.paths(queries) for system in (before, after)]
+    given = Given(gallery, against_gallery, queries, None, None, photos_root, k, None)
+    asking = Asking((old, new), build, given)
+    before, after, questions = asking.answers()
+    for caveat in asking.caveats:
+        console.note(caveat)
+    asked = list(dict.fromkeys(question.query for question in questions))
+    rows = [system.paths(asked) for system in (before, after)]
     if dry_run:
-        _estimate(chosen, queries, rows, json=json)
+        _estimate(chosen, asked, rows, json=json)
         return
     with console.progress(f"judging with {chosen.name}") as progress:
-        found = judge_rows(chosen, queries, *rows, progress=progress)
+        found = judge_rows(chosen, asked, *rows, progress=progress)
     if report:
-        material = pages.Material(build)
-        evidence = material.evidence(before, after, found, caveats)
-        pages.write(report, before, after, [Question(query, query) for query in queries], evidence, k=k)
+        material = pages.Material(build, gallery=asking.photos)
+        evidence = material.evidence(before, after, found, asking.caveats)
+        pages.write(report, before, after, questions, evidence, k=k)
     if json:
         console.print_json(found.as_dict())
     else:

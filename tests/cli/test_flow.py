@@ -196,15 +196,18 @@ def test_two_systems_are_judged_from_their_lists(
     (tmp_path / "few.jsonl").write_text("\n".join(alone[:2]) + "\n")
     fewer = aesalign("judge", "compare", "old.jsonl", "few.jsonl", "--json")
     assert fewer.json["queries"] == 2
-    assert "4 queries are in one of the lists only" in fewer.err
+    assert "4 queries were not answered by both" in fewer.err
+    mixed = aesalign("judge", "compare", "old.jsonl", "embedded", "-g", gallery, "-k", "5", "--json")
+    assert mixed.json["aspects"]["aesthetic"]["similar"] == 6  # the encoder that made the list
     controls = aesalign("judge", "check", small_photos, "--limit", "6", "--json").json["controls"]
     assert {name: c["share"] for name, c in controls.items()} == {
         "identical": 1.0, "flawed": 1.0, "painted": 1.0, "swapped": 1.0
     }  # fmt: skip
     free = aesalign("judge", "compare", "old.jsonl", "new.jsonl", "--dry-run")
     assert (free.code, "costs nothing" in free.err) == (2, True)
-    broken = aesalign("judge", "compare", "old.jsonl", gallery)
-    assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)
+    for other in (gallery, "missing.jsonl"):
+        broken = aesalign("judge", "compare", "old.jsonl", other)
+        assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)
 
 
 def test_agreement_with_people_of_encoders_and_of_a_judge(
