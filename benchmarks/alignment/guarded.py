@@ -48,7 +48,7 @@ def _method(floor: float, reward: str, watched: str | None) -> Method:
 
 
 METHODS = {
-    "fitted reward, floor 97 %": _method(FLOOR, REWARD, COLOURS),
+    "fitted reward, floor 97 %": _method(FLOOR, REWARD, None),
     "fitted reward, no floor": _method(NO_FLOOR, REWARD, None),
     "colours, fitted reward watched": _method(NO_FLOOR, COLOURS, REWARD),
     "colours, nothing watched": _method(NO_FLOOR, COLOURS, None),
