@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.run_files import Listed, read_lists
 
 if TYPE_CHECKING:
@@ -94,3 +95,17 @@ def listed(matches: Iterable[Match], paths: Mapping[str, str] | None = None) -> 
     """What a gallery found, as a row of a system; `paths` by id are used instead of the gallery's own."""
     known = paths or {}
     return tuple(Listed(known.get(m.id, m.path), similarity=m.similarity, rewards=m.rewards) for m in matches)
+
+
+def in_common(old: System, new: System) -> list[str]:
+    """The queries that both answered, in the old one's order.
+
+    Raises:
+        EvaluationError: There is none.
+    """
+    queries = [query for query in old.rows if query in new.rows]
+    if not queries:
+        raise EvaluationError(
+            f"{old.name} and {new.name} have no query in common", hint="ask both systems the same queries"
+        )
+    return queries

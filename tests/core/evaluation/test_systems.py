@@ -71,6 +71,13 @@ def test_an_encoder_is_a_system_that_finds_what_search_finds(world: World) -> No
     assert set(renamed.paths(asked)[0]) <= set(ids)
 
 
+def test_only_queries_in_common_are_compared() -> None:
+    one, other = System("one", {"a": (), "b": ()}), System("other", {"b": (), "c": ()})
+    assert systems.in_common(one, other) == ["b"]
+    with pytest.raises(EvaluationError, match="no query in common"):
+        systems.in_common(one, System("third", {"c": ()}))
+
+
 def test_captions_of_a_gallery_ask_for_their_own_photo(world: World) -> None:
     gallery = world.open()
     matched = match(read_captions(world.captions), gallery)
