@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from aesalign_core.errors import AesalignError, QueryError
@@ -18,7 +19,8 @@ def read_queries(path: Path) -> list[str]:
         QueryError: The file cannot be read, holds none, or one of them cannot be searched; the error names the line.
     """
     try:
-        lines = read_text(path, limit=MAX_BYTES).splitlines()
+        # Not `splitlines`: a query may hold U+2028 and its like, which are no ends of lines of a file.
+        lines = re.split(r"\r\n|\r|\n", read_text(path, limit=MAX_BYTES))
     except ValueError as error:
         raise QueryError(f"cannot read the queries {path}: {error}") from None
     queries = []

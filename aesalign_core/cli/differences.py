@@ -11,7 +11,8 @@ from aesalign_core.cli import console
 if TYPE_CHECKING:
     from aesalign_core.evaluation.statistics import Difference
 
-COLUMNS = ("difference", "95 % interval", "verdict", "n (to decide)")
+COLUMNS = ("change", "95 % interval", "verdict", "n (to decide)")
+"""A terminal of 80 columns must hold them: `--json` has every digit."""
 
 
 def show(title: str, systems: Sequence[str], found: Mapping[str, Difference]) -> None:
@@ -22,12 +23,12 @@ def show(title: str, systems: Sequence[str], found: Mapping[str, Difference]) ->
 
 def cells(difference: Difference) -> list[str]:
     """One difference as the cells after its name."""
-    ends = [f"{end:+.4f}" if math.isfinite(end) else "–" for end in (difference.low, difference.high)]
+    ends = [f"{end:+.3f}" if math.isfinite(end) else "–" for end in (difference.low, difference.high)]
     return [
-        f"{difference.old:.4f}",
-        f"{difference.new:.4f}",
-        f"{difference.difference:+.4f}",
-        " … ".join(ends),
+        f"{difference.old:.3f}",
+        f"{difference.new:.3f}",
+        f"{difference.difference:+.3f}",
+        "…".join(ends),
         difference.verdict,
         _units(difference),
     ]

@@ -120,12 +120,11 @@ def _aspects(items: Sequence[Item], path: Path) -> list[str]:
         EvaluationError: There is none, or not one of the photos is there.
     """
     from aesalign_core.errors import EvaluationError
-    from aesalign_core.evaluation.hpir import consensus
+    from aesalign_core.evaluation.agreement import decided_aspects
 
     if not any(Path(photo).is_file() for item in items for photo in (*item.first, *item.second)):
         raise EvaluationError(f"not one photo of {path} is there: {items[0].first[0]}", hint="check --photos-root")
-    aspects = sorted({label.aspect for item in items for label in item.labels})
-    known = [a for a in aspects if any(said and said.weight for said in (consensus(i.of(a)) for i in items))]
+    known = decided_aspects(items)
     if not known:
         raise EvaluationError(f"no item of {path} says which row people prefer", hint="label some items first")
     return known
@@ -189,12 +188,11 @@ def _hpir(found: Comparison, encoders: Sequence[Encoder], items: Sequence[Item],
 
 def _show(found: Comparison) -> None:
     rows = [
-        [task, name, *differences.cells(difference)]
+        row
         for task, measured in found.tasks.items()
-        for name, difference in measured.items()
+        for row in ([task], *([f"  {name}", *differences.cells(one)] for name, one in measured.items()))
     ]
-    columns = ["", "metric", found.base, found.aligned, *differences.COLUMNS]
-    console.table("", columns, rows, numbers=[2, 3, 4, 7])
+    console.table("", ["metric", found.base, found.aligned, *differences.COLUMNS], rows, numbers=[1, 2, 3, 6])
     told = ", ".join(f"{found.verdicts[verdict]} {verdict}" for verdict in ("gained", "lost", "undecided"))
     console.out().print(f"{told}; intervals are of each metric alone", markup=False)
     if bad := found.facts.get("zero-shot", {}).get("bad"):

@@ -36,6 +36,8 @@ def hpir(
 
     Example: [bold]aesalign eval hpir hpir.jsonl --encoder embedded --against run[/bold]
     """
+    from aesalign_core.errors import EvaluationError
+    from aesalign_core.evaluation.agreement import decided_aspects
     from aesalign_core.evaluation.hpir import read_hpir
 
     items = read_hpir(file, photos_root=photos_root)
@@ -46,19 +48,31 @@ def hpir(
         if json:
             console.print_json({"items": len(items), "annotators": people, "aspects": aspects})
         return
+    decided = decided_aspects(items)
+    if not decided:
+        raise EvaluationError(f"no item of {file} says which row people prefer", hint="label some items first")
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, judge=judge)
-    systems = _of_judge(build, items) if judge else _of_encoders(build, items, aspects, against)
-    found = {name: _agreements(items, choices) for name, choices in systems.items()}
+    systems = _of_judge(build, items, decided) if judge else _of_encoders(build, items, decided, against)
+    asked = {*aspects, *(aspect for choices in systems.values() for aspect in choices)}
+    if unsaid := sorted(asked - set(decided)):
+        console.note(f"people prefer no row in {', '.join(unsaid)}: left out")
+    found = {name: _agreements(items, choices, decided) for name, choices in systems.items()}
     if json:
         console.print_json({s: {a: one.as_dict() for a, one in per.items()} for s, per in found.items()})
     else:
         _show(found)
 
 
-def _of_judge(build: Builder, items: list[Item]) -> dict[str, dict[str, list[Choice | None]]]:
+def _of_judge(build: Builder, items: list[Item], aspects: list[str]) -> dict[str, dict[str, list[Choice | None]]]:
+    from aesalign_core.errors import EvaluationError
     from aesalign_core.evaluation.row_choices import judge_choices
 
     judge = build.judge()
+    if not set(judge.aspects) & set(aspects):
+        raise EvaluationError(
+            f"the judge {judge.name} judges {', '.join(judge.aspects)}, and people {', '.join(aspects)}",
+            hint="choose a judge of the same aspects",
+        )
     return {judge.name: judge_choices(judge, items)}
 
 
@@ -74,10 +88,12 @@ def _of_encoders(
     return found
 
 
-def _agreements(items: list[Item], choices: dict[str, list[Choice | None]]) -> dict[str, Agreement]:
+def _agreements(
+    items: list[Item], choices: dict[str, list[Choice | None]], aspects: list[str]
+) -> dict[str, Agreement]:
     from aesalign_core.evaluation.agreement import agreement
 
-    return {aspect: agreement(items, chosen, aspect) for aspect, chosen in choices.items()}
+    return {aspect: agreement(items, choices[aspect], aspect) for aspect in aspects if aspect in choices}
 
 
 def _show(found: dict[str, dict[str, Agreement]]) -> None:

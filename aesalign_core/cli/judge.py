@@ -132,10 +132,11 @@ def _estimate(chosen: Judge, queries: list[str], rows: list[list[list[str]]], *,
 
 
 def _show(found: Judgement) -> None:
-    rows = [[aspect, *_cells(summary)] for aspect, summary in found.aspects.items()]
-    columns = ["", "win", "similar", "loss", "win rate", "win or similar", "net", "95 %", "flipped", "failed"]
+    names = ["win", "similar", "loss", "win rate", "win or similar", "net", "95 %", "flipped", "failed"]
+    columns = [_cells(summary) for summary in found.aspects.values()]
     title = f"{found.judge}, {found.queries} queries; wins are the new system's"
-    console.table(title, columns, rows, numbers=range(1, len(columns)))
+    rows = [[name, *cells] for name, *cells in zip(names, *columns, strict=True)]
+    console.table(title, ["", *found.aspects], rows, numbers=range(1, len(columns) + 1))
     for aspect, summary in found.aspects.items():
         for reason, count in summary.failures.items():
             console.note(f"{aspect}: {count} without a verdict: {reason}")

@@ -106,6 +106,13 @@ def agreement_difference(
     )
 
 
+def decided_aspects(items: Sequence[Item]) -> list[str]:
+    """The aspects in which people prefer a row of at least one item, in order of their names."""
+    aspects = sorted({label.aspect for item in items for label in item.labels})
+    said = {aspect: [consensus(item.of(aspect)) for item in items] for aspect in aspects}
+    return [aspect for aspect in aspects if any(one is not None and one.weight for one in said[aspect])]
+
+
 def ceiling(items: Sequence[Item], aspect: str) -> float | None:
     """The agreement of each annotator with the consensus of all others, weighted as any system's.
 

@@ -30,7 +30,8 @@ def read_qrels(path: Path) -> Qrels:
         text = read_text(path, limit=MAX_BYTES)
     except ValueError as error:
         raise EvaluationError(f"cannot read {path}: {error}", hint=_HINT) from None
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # Not `splitlines`: JSON text may hold U+2028 and its like, which are no ends of lines.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise EvaluationError(f"{path} holds no relevance", hint=_HINT)
     is_json = lines[0][1].lstrip().startswith("{")

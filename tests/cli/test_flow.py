@@ -233,6 +233,16 @@ def test_agreement_with_people_of_encoders_and_of_a_judge(
     assert "reward:embedded" in judged.out
     assert "50.0%" in judged.out  # it prefers the same row whatever is asked
     assert aesalign(*asked, "--check", "--json").json == {"items": 2, "annotators": 2, "aspects": ["aesthetic"]}
+    undecided = {"annotator": "ann", "aspect": "accuracy", "choice": "similar"}
+    lines[0]["labels"] = [*labels("first"), undecided]
+    (tmp_path / "hpir.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    partly = aesalign(*asked, "--json")
+    assert set(partly.json["embedded"]) == {"aesthetic"}
+    assert "people prefer no row in accuracy" in partly.err
+    (tmp_path / "hpir.jsonl").write_text(json.dumps({**lines[0], "labels": [undecided]}))
+    nothing = aesalign(*asked)
+    assert (nothing.code, len(nothing.err.strip().splitlines())) == (1, 2)
+    assert "says which row people prefer" in nothing.err
     (tmp_path / "hpir.jsonl").write_text('{"query": "a"}\n')
     broken = aesalign(*asked)
     assert (broken.code, len(broken.err.strip().splitlines())) == (1, 1)

@@ -21,6 +21,7 @@ from aesalign_core.evaluation.agreement import (
     bradley_terry,
     ceiling,
     cohens_kappa,
+    decided_aspects,
 )
 from aesalign_core.evaluation.hpir import Choice, Item, Label, consensus, read_hpir, write_hpir
 
@@ -48,6 +49,15 @@ def test_consensus_by_hand() -> None:
     assert [n.choice for n in nets if n] == ["second", "similar", "first", "first"]
     assert consensus([label("ann", "first", 0.0)]) is None
     assert consensus([]) is None
+
+
+def test_an_aspect_is_decided_if_people_prefer_a_row_somewhere() -> None:
+    accuracy = item("q", label("ann", "first", aspect="accuracy"), label("bo", "second", aspect="accuracy"))
+    assert decided_aspects([*ITEMS, accuracy]) == [LOOKS]
+    assert decided_aspects([accuracy, SPLIT]) == []
+    assert decided_aspects([item("q", label("ann", "first", aspect="accuracy"), label("ann", "second"))]) == [
+        "accuracy", LOOKS
+    ]  # fmt: skip
 
 
 def test_weighted_agreement_by_hand() -> None:

@@ -159,6 +159,12 @@ def test_a_list_of_photos_is_grade_one(tmp_path: Path) -> None:
     assert read_qrels(path) == {"a dog": {"a.jpg": 1, "b.jpg": 1}, "a cat": {}}
 
 
+def test_a_query_may_hold_letters_that_end_lines_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "qrels.jsonl"
+    path.write_text(json.dumps({"query": "a\u2028b\x85c", "relevant": ["a.jpg"]}, ensure_ascii=False))
+    assert read_qrels(path) == {"a\u2028b\x85c": {"a.jpg": 1}}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
