@@ -2,7 +2,7 @@
 
 Sources: EfficientNet-Lite2 (the mobile variant of Tan & Le, arXiv 1905.11946, trained on ImageNet-1k) in timm's
 `tf_efficientnet_lite2`; all-MiniLM-L6-v2 (sentence-transformers, after Wang et al., arXiv 2002.10957) in
-transformers' `BertModel`.
+`Bert`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
     from tokenizers import Tokenizer
+
+    from aesalign_embedded.bert import Bert
 
 SIDE = 260
 """Pixels: what EfficientNet-Lite2 was trained on."""
@@ -161,19 +163,10 @@ class TextTower:
         return tokenizer
 
     @functools.cached_property
-    def _model(self) -> Any:
-        from transformers import BertConfig, BertModel
+    def _model(self) -> Bert:
+        from aesalign_embedded.bert import from_checkpoint
 
-        # The defaults of BertConfig but for the size; weights the pooler does not need are left out.
-        config = BertConfig(
-            hidden_size=TEXT_WIDTH, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
-        )
-        model = BertModel(config, add_pooling_layer=False)
-        state = {k: v for k, v in weights.text_state().items() if not k.startswith("pooler.")}
-        state.pop("embeddings.position_ids", None)
-        model.load_state_dict(state)
-        model.requires_grad_(False)
-        return model.eval().to(self.device)
+        return from_checkpoint(weights.text_state(), width=TEXT_WIDTH, layers=6, heads=12, inner=1536).to(self.device)
 
     def features(self, texts: Sequence[str]) -> Vectors:
         """(n, `TEXT_WIDTH`) float32; texts of like length share a forward pass, and padding has no say."""
@@ -193,7 +186,7 @@ class TextTower:
         coded = self._tokenizer.encode_batch(texts)
         ids = torch.tensor([c.ids for c in coded], device=self.device)
         mask = torch.tensor([c.attention_mask for c in coded], device=self.device)
-        states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states: torch.Tensor = self._model(ids, mask)
         weight = mask.unsqueeze(-1).to(states.dtype)
         mean: torch.Tensor = (states * weight).sum(1) / weight.sum(1)
         return mean
