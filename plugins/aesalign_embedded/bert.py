@@ -71,7 +71,7 @@ def from_checkpoint(state: Mapping[str, torch.Tensor], *, width: int, layers: in
             three = [state[f"{theirs}.attention.self.{name}.{part}"] for name in ("query", "key", "value")]
             tensors[f"{ours}.self_attn.in_proj_{part}"] = torch.cat(three)
             tensors |= {f"{ours}.{new}.{part}": state[f"{theirs}.{old}.{part}"] for new, old in _PARTS.items()}
-    with torch.device("meta"):  # no time for random weights that are overwritten
-        model = Bert(width=width, layers=layers, heads=heads, inner=inner)
+    # Not on the meta device: drawing its first weights there imports torch._dynamo, which takes a second.
+    model = Bert(width=width, layers=layers, heads=heads, inner=inner)
     model.load_state_dict(tensors, assign=True)
     return model.requires_grad_(False).eval()
