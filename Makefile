@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 PHOTOS ?= ../shared/photos
+# A file of tests stays in one process, as its tests share galleries; each process keeps to one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: install test test-fast lint format check demo bench bench-training bench-alignment train clean
 
@@ -14,10 +16,10 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: install ## the whole suite
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: install ## without what is slow
-	$(BIN)/pytest -m "not slow and not network"
+	$(PYTEST) -m "not slow and not network"
 
 lint: install
 	$(BIN)/ruff check .
