@@ -11,7 +11,7 @@ from aesalign_core.cli import console
 if TYPE_CHECKING:
     from aesalign_core.evaluation.statistics import Difference
 
-COLUMNS = ("change", "95 % interval", "verdict", "n (to decide)")
+COLUMNS = ("change", "95 % interval", "verdict", "n (decides)")
 """A terminal of 80 columns must hold them: `--json` has every digit."""
 
 
@@ -39,4 +39,9 @@ def _units(difference: Difference) -> str:
     if difference.verdict != "undecided":
         return f"{difference.units:,}"
     needed = difference.units_to_decide
-    return f"{difference.units:,} ({'–' if needed is None else f'≈ {needed:,}'})"
+    return f"{difference.units:,} ({'–' if needed is None else f'≈{_short(needed)}'})"
+
+
+def _short(count: int) -> str:
+    """A projection has no more than its first digits."""
+    return f"{count:,}" if count < 10_000 else f"{count / 1_000:,.0f}k" if count < 10_000_000 else f"{count:.0e}"

@@ -190,7 +190,7 @@ def _show(found: Comparison) -> None:
     rows = [
         row
         for task, measured in found.tasks.items()
-        for row in ([task], *([f"  {name}", *differences.cells(one)] for name, one in measured.items()))
+        for row in ([task], *([f" {name}", *differences.cells(one)] for name, one in measured.items()))
     ]
     console.table("", ["metric", found.base, found.aligned, *differences.COLUMNS], rows, numbers=[1, 2, 3, 6])
     told = ", ".join(f"{found.verdicts[verdict]} {verdict}" for verdict in ("gained", "lost", "undecided"))
