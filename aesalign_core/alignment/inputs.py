@@ -9,6 +9,7 @@ from aesalign_core import captions as captions_files
 from aesalign_core.alignment import run_folder
 from aesalign_core.alignment.held_out import HeldOut, hold_out
 from aesalign_core.alignment.runs import BaseSpaces, RunRecord
+from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.build import Builder
 from aesalign_core.captions import Matched
 from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_name, run_of
@@ -78,6 +79,8 @@ def read(
         raise AlignmentError(
             "align.watch_reward is watched on what is held out, and nothing is", hint="set align.recall_floor"
         )
+    elif settings.held_out != AlignSettings().held_out:
+        builder.warn("align.held_out holds nothing out without align.recall_floor")
     pretraining = "on" if matched else "off: no captions were given"
     if not settings.pretraining_weight:
         matched, pretraining = None, "off: its weight is 0"

@@ -146,6 +146,13 @@ def test_a_floor_needs_captions_and_a_watched_reward_needs_a_floor(world: World,
         guarded(world, tmp_path / "run", recall_floor=None, watch_reward="contrast")
 
 
+def test_a_share_that_holds_nothing_out_is_said(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guarded(world, tmp_path / "run", recall_floor=None, steps=1)
+    assert "align.held_out holds nothing out without align.recall_floor" in capsys.readouterr().err
+
+
 def test_the_weights_are_of_the_step_that_is_kept(world: World, tmp_path: Path) -> None:
     result = guarded(world, tmp_path / "run", keep_checkpoints=1)
     looks = read_metrics(result.run / "watch.jsonl")
