@@ -124,10 +124,7 @@ def _aspects(items: Sequence[Item], path: Path) -> list[str]:
 
     if not any(Path(photo).is_file() for item in items for photo in (*item.first, *item.second)):
         raise EvaluationError(f"not one photo of {path} is there: {items[0].first[0]}", hint="check --photos-root")
-    known = decided_aspects(items)
-    if not known:
-        raise EvaluationError(f"no item of {path} says which row people prefer", hint="label some items first")
-    return known
+    return decided_aspects(items)
 
 
 def _galleries(

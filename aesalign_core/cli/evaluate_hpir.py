@@ -36,7 +36,6 @@ def hpir(
 
     Example: [bold]aesalign eval hpir hpir.jsonl --encoder embedded --against run[/bold]
     """
-    from aesalign_core.errors import EvaluationError
     from aesalign_core.evaluation.agreement import decided_aspects
     from aesalign_core.evaluation.hpir import read_hpir
 
@@ -49,8 +48,6 @@ def hpir(
             console.print_json({"items": len(items), "annotators": people, "aspects": aspects})
         return
     decided = decided_aspects(items)
-    if not decided:
-        raise EvaluationError(f"no item of {file} says which row people prefer", hint="label some items first")
     build = compose.builder(recipe=recipe, overrides=overrides, device=device, encoder=encoder, judge=judge)
     systems = _of_judge(build, items, decided) if judge else _of_encoders(build, items, decided, against)
     asked = {*aspects, *(aspect for choices in systems.values() for aspect in choices)}

@@ -107,10 +107,17 @@ def agreement_difference(
 
 
 def decided_aspects(items: Sequence[Item]) -> list[str]:
-    """The aspects in which people prefer a row of at least one item, in order of their names."""
+    """The aspects in which people prefer a row of at least one item, in order of their names.
+
+    Raises:
+        EvaluationError: There is none.
+    """
     aspects = sorted({label.aspect for item in items for label in item.labels})
     said = {aspect: [consensus(item.of(aspect)) for item in items] for aspect in aspects}
-    return [aspect for aspect in aspects if any(one is not None and one.weight for one in said[aspect])]
+    decided = [aspect for aspect in aspects if any(one is not None and one.weight for one in said[aspect])]
+    if not decided:
+        raise EvaluationError("no item says which row people prefer", hint="label some items first")
+    return decided
 
 
 def ceiling(items: Sequence[Item], aspect: str) -> float | None:

@@ -1,6 +1,6 @@
 """BERT's encoder (Devlin et al., arXiv 1810.04805) from torch's own layers, with the names of published checkpoints.
 
-transformers' `BertModel` gives the same numbers (a test compares them), but importing it takes longer than a search.
+transformers' `BertModel` gives the same numbers (a test compares them), but every search would wait for its import.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def test_consensus_by_hand() -> None:
 def test_an_aspect_is_decided_if_people_prefer_a_row_somewhere() -> None:
     accuracy = item("q", label("ann", "first", aspect="accuracy"), label("bo", "second", aspect="accuracy"))
     assert decided_aspects([*ITEMS, accuracy]) == [LOOKS]
-    assert decided_aspects([accuracy, SPLIT]) == []
+    with pytest.raises(EvaluationError, match="no item says which row people prefer"):
+        decided_aspects([accuracy, SPLIT])
     assert decided_aspects([item("q", label("ann", "first", aspect="accuracy"), label("ann", "second"))]) == [
         "accuracy", LOOKS
     ]  # fmt: skip
