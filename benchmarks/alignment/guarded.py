@@ -1,7 +1,7 @@
 """Whether the guard keeps what it promises: the kept step of a run, judged on photographs that it never saw.
 
-`python -m benchmarks.alignment.guarded --photos ../shared/photos` trains the text tower hard, on purpose, with a
-guard that watches held-out captions, in two ways:
+`python -m benchmarks.alignment.guarded --photos ../shared/photos` trains the text tower with a guard that watches
+held-out captions: as the benchmark does, with L_pt, and hard, on purpose, in two ways:
 
 - on the fitted reward and without L_pt, so that recall falls: with a floor of 97 % against no floor worth the name;
 - on how colourful a photo is, a naive idea of beauty that LAION's scores do not share, the fitted reward watched.
@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,18 @@ FLOOR, NO_FLOOR = 0.97, 0.01
 HARD = {"pretraining_weight": 0.0, "learning_rate": 5e-4, "steps": 400, "watch_every": 20}
 
 
-def _method(floor: float, reward: str, watched: str | None) -> Method:
-    settings = {**TUNED.model_dump(), **HARD, "recall_floor": floor, "watch_reward": watched}
+GENTLE = {"watch_every": 20}
+"""The benchmark's own recipe, with L_pt."""
+
+
+def _method(floor: float, reward: str, watched: str | None, changes: Mapping[str, Any] = HARD) -> Method:
+    settings = {**TUNED.model_dump(), **changes, "recall_floor": floor, "watch_reward": watched}
     return Method(DISTILLED, AlignSettings(**settings), GRIDS.model_copy(update={"reward": reward}))
 
 
 METHODS = {
     "fitted reward, floor 97 %": _method(FLOOR, REWARD, None),
+    "fitted reward with L_pt, floor 97 %": _method(FLOOR, REWARD, None, GENTLE),
     "fitted reward, no floor": _method(NO_FLOOR, REWARD, None),
     "colours, fitted reward watched": _method(NO_FLOOR, COLOURS, REWARD),
     "colours, nothing watched": _method(NO_FLOOR, COLOURS, None),

@@ -35,7 +35,6 @@ from aesalign_core import Gallery, align
 from aesalign_core.alignment.batches import Batches, Indices
 from aesalign_core.alignment.data import TrainingData
 from aesalign_core.alignment.settings import AlignSettings
-from aesalign_core.alignment.towers import embed
 from aesalign_core.alignment.trainer import Trainer
 from aesalign_core.images.decoding import decode
 from benchmarks.measuring import by_turns, own_peak, peak_of, ratio
@@ -101,27 +100,31 @@ def _equal(ours: float, theirs: float, what: str) -> None:
         raise SystemExit(f"the {what} is {ours:.6f}, the plain way's {theirs:.6f}: it is no baseline")
 
 
+class Nothing(nn.Module):
+    """A head of one weight: what a step costs with it, it costs without its model.
+
+    Args:
+        dim: The width of an embedding.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim, self.scale = dim, nn.Parameter(torch.ones(1))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The first numbers of the features, or zeros after them, as if they were an embedding."""
+        flat = features.flatten(1)
+        return nn.functional.pad(flat, (0, self.dim - flat.shape[1])) * self.scale
+
+
 def outside(data: TrainingData, rounds: int, grids: int = GRIDS, **settings: Any) -> dict[str, float]:
-    """The share of a step outside the heads' passes, clipping and the optimiser."""
-    trainer = _trainer(data, grids, **settings)
-    towers = [t for t in (data.text, data.image) if t.head is not None]
-    step = trainer.step_at(0)
-    rows = [e.rows for e, t in ((step.text, data.text), (step.image, data.image)) if t.head is not None]
-    gradients = [torch.randn(len(r), t.reference.shape[1]) for r, t in zip(rows, towers, strict=True)]
-    optimizer = torch.optim.AdamW(trainer.heads.parameters(), lr=1e-9)
-
-    def model_only() -> None:
-        optimizer.zero_grad()
-        for tower, chosen, gradient in zip(towers, rows, gradients, strict=True):
-            assert tower.head is not None
-            assert tower.features is not None
-            embed(tower.head, tower.features[chosen]).backward(gradient)  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(trainer.heads.parameters(), 1.0)
-        optimizer.step()
-
-    found = by_turns({"step": trainer.advance, "model": model_only}, rounds)
-    shares = [1 - model / step for step, model in zip(found["step"], found["model"], strict=True)]
-    return {"median": statistics.median(shares), "least": min(shares), "most": max(shares), "goal": GOALS["outside"]}
+    """The share of a step outside the model: the same step with heads that do nothing, over the step."""
+    bare = copy.copy(data)
+    bare.text, bare.image = copy.copy(data.text), copy.copy(data.image)
+    bare.replace_heads({name: Nothing(data.text.reference.shape[1]) for name in data.heads()})
+    trainers = {"step": _trainer(data, grids, **settings), "outside": _trainer(bare, grids, **settings)}
+    found = by_turns({name: trainer.advance for name, trainer in trainers.items()}, rounds)
+    return {**ratio(found["outside"], found["step"]), "goal": GOALS["outside"]}
 
 
 def outside_of_a_block(photos: Path, folder: Path, rounds: int) -> dict[str, float]:
