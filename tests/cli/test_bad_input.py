@@ -106,7 +106,7 @@ def test_align_without_pairs(aesalign: Aesalign) -> None:
 
 @pytest.mark.slow
 def test_another_space_is_refused(aesalign: Aesalign, gallery: Path, tmp_path: Path) -> None:
-    from tiny_clip import tiny_model
+    from aesalign_core.testing.tiny_clip import tiny_model
 
     model = tiny_model(tmp_path / "models")
     done = aesalign("search", "a dog", "-g", gallery, "--encoder", model)

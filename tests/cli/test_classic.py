@@ -232,7 +232,7 @@ def test_a_wrong_file_is_told_before_any_model_is_loaded(aesalign: Aesalign, cap
 def test_another_image_tower_needs_a_gallery_of_the_same_photos(
     aesalign: Aesalign, gallery: Path, small_photos: Path, captions: Path, tmp_path: Path
 ) -> None:
-    from tiny_clip import tiny_model
+    from aesalign_core.testing.tiny_clip import tiny_model
 
     # The architecture is known to this process only: the command line is given it by a plugin of its own.
     model = tiny_model(tmp_path / "models")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from llm_server import Received
 from PIL import Image
+
+from aesalign_core.testing.llm_server import Received
 
 Value = Callable[[Sequence[np.ndarray]], float]
 """What a row is worth, from its pictures: (h, w, 3) uint8 each."""

@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from contexts import Context
 from pydantic import ValidationError
-from scenes import Context, scene
 
 from aesalign_core.errors import ModelError
 from aesalign_core.protocols import TrainableEncoder
+from aesalign_core.testing.pictures import scene
 from aesalign_embedded.encoder import EmbeddedEncoder, EmbeddedSettings
 
 TEXTS = ["a dog on a beach", "", "Two children play football in the rain , one of them in a red jacket .", "sunset"]
@@ -132,7 +133,7 @@ def test_settings_import_no_torch():
 def test_a_text_builds_no_image_tower():
     code = (
         "import sys; sys.path.insert(0, 'tests/support')\n"
-        "from scenes import Context\n"
+        "from contexts import Context\n"
         "from aesalign_embedded.encoder import EmbeddedEncoder, EmbeddedSettings\n"
         "assert EmbeddedEncoder(EmbeddedSettings(), Context()).encode_texts(['a dog']).shape[0] == 1\n"
         "assert 'timm' not in sys.modules"

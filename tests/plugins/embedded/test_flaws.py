@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from scenes import scene
 
 from aesalign_core.errors import SettingsError
+from aesalign_core.testing.pictures import scene
 from aesalign_embedded import flaws
 
 IMAGE = scene(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scenes import Context
+from contexts import Context
 
 from aesalign_core.images.decoding import decode
 from aesalign_embedded import flaws, weights

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from contexts import Context
 from PIL import Image
 from pydantic import ValidationError
-from scenes import Context, scene
 from skimage import data
 
 from aesalign_core.errors import ModelError
 from aesalign_core.protocols import Reward
+from aesalign_core.testing.pictures import scene
 from aesalign_embedded import flaws
 from aesalign_embedded.encoder import EmbeddedEncoder, EmbeddedSettings
 from aesalign_embedded.heads import embed

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 import torch
+from contexts import Context
 from safetensors.torch import save
-from scenes import Context
 
 from aesalign_core.errors import ModelError
 from aesalign_embedded import weights

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
-import tiny_clip
 from PIL import Image
 
 from aesalign_core.build import Builder
 from aesalign_core.errors import AesalignError, ModelError, SettingsError, SpaceMismatchError
 from aesalign_core.protocols import Reward
 from aesalign_core.recipe import Recipe, Use
+from aesalign_core.testing import tiny_clip
 from aesalign_laion.published import HEADS
 from aesalign_laion.reward import LaionReward, own_encoder
 

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llm_server import KEY, KEY_VARIABLE, LlmServer, llm_server
 from PIL import Image
 
 from aesalign_core.settings import validate
+from aesalign_core.testing.llm_server import KEY, KEY_VARIABLE, LlmServer
 from aesalign_core.types import Vectors
 from aesalign_litellm.judge import LitellmJudge
 from aesalign_litellm.rephraser import LitellmRephraser
-
-__all__ = ["llm_server"]
 
 
 class WordEncoder:

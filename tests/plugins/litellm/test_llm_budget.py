@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from llm_server import LlmServer, Step, good
 
 from aesalign_core.errors import BudgetError
+from aesalign_core.testing.llm_server import LlmServer, Step, good
 from aesalign_litellm.budget import Budget, Prices, Usage
 from aesalign_litellm.tokens import PER_IMAGE, PER_MESSAGE, estimate, of_text
 

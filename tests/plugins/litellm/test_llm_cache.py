@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llm_server import LlmServer, Step, good
 
 from aesalign_core.errors import LlmError
+from aesalign_core.testing.llm_server import LlmServer, Step, good
 from aesalign_litellm.cache import FILE, AnswerCache, key_of
 
 if TYPE_CHECKING:

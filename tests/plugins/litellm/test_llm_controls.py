@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from command_line import Aesalign, aesalign, small_photos
 from llm_eyes import answer, filled, rows
-from llm_server import LlmServer, Received, Step
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.controls import Control, check_judge, raise_unless_passed
 from aesalign_core.images.decoding import find_photos
+from aesalign_core.testing.llm_server import LlmServer, Received, Step
 
 if TYPE_CHECKING:
     from conftest import MakeJudge

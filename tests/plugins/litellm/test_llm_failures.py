@@ -9,9 +9,9 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llm_server import LlmServer, Step, good
 
 from aesalign_core.errors import LlmError
+from aesalign_core.testing.llm_server import LlmServer, Step, good
 from aesalign_litellm import retrying
 from aesalign_litellm.failures import AttemptError
 

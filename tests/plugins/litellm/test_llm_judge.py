@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llm_eyes import answer, filled, light, schema
 from llm_eyes import rows as rows_shown
-from llm_server import KEY_VARIABLE, LlmServer, Received, Step
 
 from aesalign_core.errors import BudgetError, EvaluationError, LlmError, SettingsError
 from aesalign_core.evaluation.judging import judge_rows
 from aesalign_core.protocols import Judge, WholeJudge
+from aesalign_core.testing.llm_server import KEY_VARIABLE, LlmServer, Received, Step
 from aesalign_core.types import Verdict
 
 if TYPE_CHECKING:

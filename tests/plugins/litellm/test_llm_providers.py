@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llm_dialects import ANTHROPIC, DIALECTS, GEMINI, OLLAMA, OPENAI, OPENROUTER, Dialect
 from llm_eyes import answer, schema
-from llm_server import KEY, KEY_VARIABLE, LlmServer, Received, Step
 
 from aesalign_core.errors import LlmError
 from aesalign_core.evaluation.judging import judge_rows
+from aesalign_core.testing.llm_dialects import ANTHROPIC, DIALECTS, GEMINI, OLLAMA, OPENAI, OPENROUTER, Dialect
+from aesalign_core.testing.llm_server import KEY, KEY_VARIABLE, LlmServer, Received, Step
 from aesalign_litellm.budget import Prices
 from aesalign_litellm.exchanges import MAX_BYTES
 from aesalign_litellm.failures import MOST_IN_VAIN

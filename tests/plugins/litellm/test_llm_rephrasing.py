@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_server import LlmServer, Step, expectations, good
 
 from aesalign_core.errors import ModelError
 from aesalign_core.protocols import Rephraser
+from aesalign_core.testing.llm_server import LlmServer, Step, expectations, good
 from aesalign_core.types import Strategy
 from aesalign_litellm.prompts import quoted
 

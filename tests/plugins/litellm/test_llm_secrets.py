@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llm_server import KEY, KEY_VARIABLE, LlmServer, Step
 
 from aesalign_core import recipe as recipes
 from aesalign_core.errors import AesalignError, RecipeError, SettingsError
 from aesalign_core.settings import validate
+from aesalign_core.testing.llm_server import KEY, KEY_VARIABLE, LlmServer, Step
 from aesalign_litellm.redaction import HIDDEN, redact
 from aesalign_litellm.settings import RephraserSettings
 

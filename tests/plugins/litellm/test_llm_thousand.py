@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 from llm_eyes import answer
-from llm_server import KEY_VARIABLE, LlmServer, Received, Step
 from PIL import Image
 
+from aesalign_core.testing.llm_server import KEY_VARIABLE, LlmServer, Received, Step
 from aesalign_litellm.cache import FILE
 
 QUERIES, CONCURRENCY = 1000, 8

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_clip
 import torch
 from PIL import Image
 
@@ -13,6 +12,7 @@ from aesalign_core.build import Builder
 from aesalign_core.errors import ModelError, SettingsError
 from aesalign_core.protocols import Encoder, TrainableEncoder
 from aesalign_core.recipe import Recipe, Use
+from aesalign_core.testing import tiny_clip
 from aesalign_openclip.encoder import OpenClipEncoder
 
 TEXTS = ["a dog on the beach", "two people", "", "snow " * 500]

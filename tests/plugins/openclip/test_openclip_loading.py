@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
-import tiny_clip
 import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from aesalign_core.build import Builder
 from aesalign_core.errors import ModelError
+from aesalign_core.testing import tiny_clip
 from aesalign_openclip import hub, spec
 from aesalign_openclip.encoder import OpenClipEncoder
 

@@ -8,13 +8,13 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from tiny_clip import tiny_model
 
 from aesalign_core.build import Builder
 from aesalign_core.errors import UnknownComponentError
 from aesalign_core.evaluation.class_names import name_classes
 from aesalign_core.evaluation.zeroshot import class_vectors
 from aesalign_core.recipe import Recipe
+from aesalign_core.testing.tiny_clip import tiny_model
 
 
 def test_templates_are_those_of_open_clip() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_clip
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -20,6 +19,7 @@ from aesalign_core.captions import Caption, write_captions
 from aesalign_core.errors import ModelError, SpaceMismatchError
 from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.recipe import Recipe, Use
+from aesalign_core.testing import tiny_clip
 from aesalign_openclip.encoder import OpenClipEncoder
 
 TEXTS = ["a dog on the beach", "two people", "", "snow " * 500]

@@ -23,13 +23,12 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import pytest
-from llm_dialects import OPENAI, Dialect, Finish, Shown
+from aesalign_core.testing.llm_dialects import OPENAI, Dialect, Finish, Shown
 
 KEY = "sk-test-0123456789abcdefSECRET"
 KEY_VARIABLE = "TEST_LLM_KEY"
@@ -47,6 +46,7 @@ class Received:
 
     @property
     def body(self) -> dict[str, Any]:
+        """The document that was sent."""
         return json.loads(self.raw)  # type: ignore[no-any-return]
 
     @property
@@ -156,9 +156,11 @@ class LlmServer:
             self.most_in_flight = 0
 
     def start(self) -> None:
+        """Begins to answer."""
         self._thread.start()
 
     def stop(self) -> None:
+        """Ends, once what is being answered is answered."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -231,12 +233,3 @@ def _body(step: Step, request: Received) -> bytes:
         return json.dumps(request.dialect.error(step.status, f"scripted {step.status}")).encode()
     content = step.content if isinstance(step.content, str) else step.content(request)
     return json.dumps(request.dialect.answer(content, step.finish, step.usage)).encode()
-
-
-@pytest.fixture
-def llm_server() -> Iterator[LlmServer]:
-    """A running server whose answers are good until it is scripted otherwise."""
-    server = LlmServer()
-    server.start()
-    yield server
-    server.stop()
