@@ -26,6 +26,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 
 
+def is_component_name(name: str) -> bool:
+    """Whether a component may be called so."""
+    return bool(_NAME.match(name))
+
+
+def is_factory_path(path: str) -> bool:
+    """Whether something is of the form `package.module:Class`."""
+    return bool(_FACTORY.match(path))
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A component together with the plugin that offers it."""
@@ -126,9 +136,9 @@ def _components(manager: pluggy.PluginManager, plugin: object, kind: Kind) -> li
         for component in answer:
             if not isinstance(component, Component):
                 raise PluginError(f"aesalign_{kind}s returned {type(component).__name__}, not Component")
-            if not _NAME.match(component.name):
+            if not is_component_name(component.name):
                 raise PluginError(f"{component.name!r} is no component name (lower-case letters, digits, _ -)")
-            if not _FACTORY.match(component.factory):
+            if not is_factory_path(component.factory):
                 raise PluginError(f"{component.factory!r} is no factory path (package.module:Class)")
             found.append(component)
     return found

@@ -76,7 +76,7 @@ for verb in (demo, index, search, rephrase, score, pairs, grid, align, report):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")
-app.command(plugins.NAME)(plugins.command)
+app.add_typer(plugins.app, name="plugins")
 app.command(doctor.NAME)(doctor.command)
 
 

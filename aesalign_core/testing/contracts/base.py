@@ -22,6 +22,8 @@ from typing import Any, ClassVar
 import pytest
 import tomli_w
 
+from aesalign_core.authoring.components import SUMMARY
+from aesalign_core.authoring.heavy import HEAVY
 from aesalign_core.build import Builder
 from aesalign_core.errors import SettingsError
 from aesalign_core.hookspecs import Kind
@@ -29,14 +31,6 @@ from aesalign_core.plugins import Registry, registry
 from aesalign_core.recipe import Recipe, Use
 from aesalign_core.settings import Settings, validate
 
-HEAVY = (
-    "torch", "torchvision", "tensorflow", "jax", "transformers", "timm", "open_clip", "sentence_transformers",
-    "litellm", "openai", "lancedb", "faiss", "usearch", "qdrant_client", "pyiqa", "onnxruntime", "ray", "skimage",
-    "sklearn", "scipy", "pandas", "matplotlib", "cv2", "fastapi", "starlette", "uvicorn",
-)  # fmt: skip
-"""Libraries that listing plugins and checking a recipe must not wait for."""
-SUMMARY = 100
-"""Most characters of a summary: `aesalign plugins` shows it in one line."""
 _BUILDS = 3
 _PROBE = """
 import importlib, sys

@@ -1,0 +1,31 @@
+"""A fresh environment with plugin packages installed, as their users have it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+TIMEOUT = 280
+
+
+def run(*command: object, cwd: Path, fails: bool = False) -> str:
+    """What a command prints; it must succeed, or fail if `fails`."""
+    done = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, cwd=cwd, timeout=TIMEOUT, check=False
+    )
+    assert (done.returncode != 0) is fails, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def environment(folder: Path, *packages: Path) -> Path:
+    """Makes an environment that sees this one's packages, with others built and installed on top; gives its Python."""
+    venv.create(folder / "venv", with_pip=False)
+    (own,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    # addsitedir, so that editable installs of this environment are seen as well.
+    (own / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
+    python = folder / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", *packages, cwd=folder)
+    return python
