@@ -20,12 +20,21 @@ def run(*command: object, cwd: Path, fails: bool = False) -> str:
     return done.stdout
 
 
-def environment(folder: Path, *packages: Path) -> Path:
-    """Makes an environment that sees this one's packages, with others built and installed on top; gives its Python."""
+def environment(folder: Path, *packages: Path, needs: bool = False) -> Path:
+    """Makes an environment that sees this one's packages, with others built and installed on top.
+
+    Args:
+        folder: Where.
+        packages: Folders of packages.
+        needs: Whether to install what they depend on, too.
+
+    Returns:
+        Its Python.
+    """
     venv.create(folder / "venv", with_pip=False)
     (own,) = (folder / "venv" / "lib").glob("python*/site-packages")
     # addsitedir, so that editable installs of this environment are seen as well.
     (own / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
-    python = folder / "venv" / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", *packages, cwd=folder)
+    python, alone = folder / "venv" / "bin" / "python", [] if needs else ["--no-deps"]
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *alone, *packages, cwd=folder)
     return python

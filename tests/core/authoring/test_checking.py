@@ -34,9 +34,9 @@ def wrong(found: list[Finding]) -> list[str]:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (INIT, "aesalign_rewards()", "aesalign_reward()", "hook aesalign_reward: there is no such hook; did you mean"),
+        (INIT, "aesalign_rewards()", "aesalign_reward()", "there is no such hook; did you mean"),
         (INIT, "@hookimpl\n", "", "hook aesalign_rewards: it is not marked @aesalign_core.hookimpl"),
-        (INIT, "aesalign_rewards()", "aesalign_rewards(photo)", "hook aesalign_rewards: the hook has no argument 'photo'"),
+        (INIT, "aesalign_rewards()", "aesalign_rewards(photo)", "the hook has no argument 'photo'"),
         (INIT, ".reward:", ".rewards:", "reward fine: there is no module aesalign_fine.rewards"),
         (INIT, ":FineReward", ":FineRewrad", "aesalign_fine.reward has no FineRewrad; did you mean 'FineReward'"),
         (INIT, ".reward:", ".reward.", "is no factory path"),

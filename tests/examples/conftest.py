@@ -1,0 +1,7 @@
+"""Fixtures of the examples' tests."""
+
+from __future__ import annotations
+
+from command_line import small_photos
+
+__all__ = ["small_photos"]
