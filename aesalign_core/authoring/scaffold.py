@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -77,10 +76,12 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
     Raises:
         PluginError: It can be no name, or there is something at that place.
     """
-    component = name.removeprefix(_PREFIX).removeprefix(_PREFIX.replace("-", "_"))
-    words = re.split(r"[-_]", component)
-    package = "aesalign_" + "_".join(words)
-    if not _NAME.match(component) or len(component) > _LONGEST or package in sys.stdlib_module_names:
+    plain = name.removeprefix(_PREFIX).removeprefix(_PREFIX.replace("-", "_"))
+    words = re.split(r"[-_]", plain)
+    # As a reward's column is named: so that one name does for the component and the column.
+    component = "_".join(words)
+    package = f"aesalign_{component}"
+    if not _NAME.match(plain) or len(plain) > _LONGEST:
         raise PluginError(
             f"{name!r} can be no plugin's name", hint="use lower-case letters, digits and -, such as fine-light"
         )
@@ -91,9 +92,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
     values = {
         "distribution": folder.name,
         "component": component,
-        "column": "_".join(words),
         "package": package,
-        "entry": "_".join(words),
         "kind": kind,
         "cls": "".join(word.capitalize() for word in (*words, kind)),
         "contract": part.contract,

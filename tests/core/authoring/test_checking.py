@@ -107,9 +107,9 @@ def test_a_project_file_that_names_no_plugin(tmp_path: Path, text: str) -> None:
 
 def test_the_verbs(aesalign: Aesalign, tmp_path: Path) -> None:
     made = aesalign("plugins", "new", "soft-light", "--kind", "reward", "--out", tmp_path, "--json").json
-    assert made["component"] == "soft-light"
+    assert made["component"] == "soft_light"
     (found,) = aesalign("plugins", "check", made["folder"], "--json").json
-    assert (found["what"], found["status"]) == ("reward soft-light", "ok")
+    assert (found["what"], found["status"]) == ("reward soft_light", "ok")
     init = tmp_path / "aesalign-soft-light/src/aesalign_soft_light/__init__.py"
     init.write_text(init.read_text().replace("aesalign_rewards", "aesalign_rewads"))
     done = aesalign("plugins", "check", made["folder"])

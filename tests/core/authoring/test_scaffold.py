@@ -27,7 +27,7 @@ def test_a_package_of_each_kind_passes_its_tests_and_is_found(tmp_path: Path) ->
     assert "skipped" not in said
     listed = json.loads(plugin_environment.run(python, "-m", "aesalign_core", "plugins", "--json", cwd=tmp_path))
     found = {(r["kind"], r["name"], r["status"]) for r in listed if r["distribution"].startswith("aesalign-fine")}
-    assert found == {(kind, f"fine-{kind}", "ok") for kind in KINDS}
+    assert found == {(kind, f"fine_{kind}", "ok") for kind in KINDS}
 
 
 @pytest.mark.slow
@@ -52,14 +52,14 @@ def test_a_component_that_breaks_its_contract_fails_its_tests(tmp_path: Path) ->
 def test_what_is_written_is_found_to_be_right(tmp_path: Path, kind: str) -> None:
     made = scaffold("fine-light", kind, tmp_path)  # type: ignore[arg-type]
     assert [(f.package, f.what, f.status) for f in check(str(made.folder))] == [
-        ("aesalign-fine-light", f"{kind} fine-light", "ok")
+        ("aesalign-fine-light", f"{kind} fine_light", "ok")
     ]
 
 
 def test_the_package_s_name_names_the_component_too(tmp_path: Path) -> None:
     made = scaffold("aesalign-fine-light", "reward", tmp_path)
     assert (made.distribution, made.component, made.folder) == (
-        "aesalign-fine-light", "fine-light", tmp_path / "aesalign-fine-light",
+        "aesalign-fine-light", "fine_light", tmp_path / "aesalign-fine-light",
     )  # fmt: skip
     assert all((made.folder / file).is_file() for file in made.files)
 
