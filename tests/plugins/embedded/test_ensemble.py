@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import colours
@@ -54,16 +53,6 @@ def test_the_scale_of_a_member_plays_no_part(values: np.ndarray, factor: float, 
     scaled = {**columns, "brightness": (values[0].astype(float) * factor + offset).astype(np.float32)}
     one = ensemble.combine(columns, ensemble.fit(columns))
     np.testing.assert_allclose(ensemble.combine(scaled, ensemble.fit(scaled)), one, atol=0.02)
-
-
-def test_a_score_does_not_depend_on_its_batch() -> None:
-    ensemble = build()
-    statistics = json.loads(json.dumps(ensemble.fit(COLUMNS)))  # as a gallery keeps them
-    together = ensemble.combine(COLUMNS, statistics)
-    for i in range(4):
-        alone = ensemble.combine({name: column[i : i + 1] for name, column in COLUMNS.items()}, statistics)
-        assert alone[0] == pytest.approx(together[i], abs=1e-6)
-    assert ensemble.combine({name: column[:0] for name, column in COLUMNS.items()}, statistics).shape == (0,)
 
 
 def test_a_member_that_does_not_vary_ranks_nothing() -> None:

@@ -45,13 +45,6 @@ def test_the_score_is_the_mean_cosine_to_good_minus_the_mean_cosine_to_bad() -> 
     np.testing.assert_allclose(reward.score_pixels(pixels("red", "grey", "yellow")), by_hand, atol=1e-6)
 
 
-def test_a_score_does_not_depend_on_its_batch() -> None:
-    reward, batch = build(), pixels(*COLOURS)
-    alone = np.concatenate([reward.score_pixels([p]) for p in batch])
-    np.testing.assert_allclose(reward.score_pixels(batch), alone, atol=1e-6)
-    assert reward.score_vectors(np.empty((0, colours.DIM), np.float32)).shape == (0,)
-
-
 def test_the_prompts_are_embedded_once_and_only_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
     real = ColourEncoder.encode_texts

@@ -46,20 +46,6 @@ def test_an_aligned_encoder_of_other_heads_changes_no_score(reward, encoder):
     assert tuned.spaces.image_features == reward.space
 
 
-def test_a_score_does_not_depend_on_its_batch(reward, pixels):
-    alone = np.concatenate([reward.score_pixels([p]) for p in pixels])
-    np.testing.assert_allclose(reward.score_pixels(pixels), alone, atol=1e-3)
-    np.testing.assert_allclose(reward.score_pixels(pixels[::-1])[::-1], alone, atol=1e-3)
-    small = EmbeddedReward(EmbeddedRewardSettings(batch_size=2), Context())
-    np.testing.assert_allclose(small.score_pixels(pixels), alone, atol=1e-3)
-    assert small.fingerprint == reward.fingerprint
-
-
-def test_nothing_gives_no_scores(reward):
-    assert reward.score_pixels([]).shape == (0,)
-    assert reward.score_pixels([]).dtype == np.float32
-
-
 def test_vectors_of_another_width_are_refused(reward):
     with pytest.raises(ModelError, match=r"embedded reads \(n, 2816\) features, not \(2, 512\)"):
         reward.score_vectors(np.zeros((2, 512), np.float32))

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aesalign_core.errors import SettingsError
-from aesalign_core.protocols import Rephraser
 from aesalign_core.rephrasing import ASPECTS, compose
 from aesalign_core.settings import validate
 from aesalign_core.types import STRATEGIES, Strategy
@@ -116,16 +115,6 @@ def test_any_query_is_rephrased_the_same_way_each_time_and_keeps_its_words(query
     assert text == rephrase(query, strategy)
     assert (text == query) if strategy == "original" else text.startswith(query.strip().rstrip(".,;: "))
     assert strategy == "original" or len(text) > len(compose(query, "k_list"))
-
-
-def test_a_batch_keeps_its_order_and_never_falls_back() -> None:
-    queries = ["a dog", "a dog", "waves", ""]
-    rephraser = TemplateRephraser(TemplateSettings())
-    made = rephraser.rephrase(queries, strategy="k_list")
-    assert isinstance(rephraser, Rephraser)
-    assert [m.query for m in made] == queries
-    assert {(m.strategy, m.rephraser, m.fallback, m.cached) for m in made} == {("k_list", "template", None, False)}
-    assert rephraser.rephrase([], strategy="detail") == []
 
 
 def test_settings_are_checked() -> None:

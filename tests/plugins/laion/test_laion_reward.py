@@ -67,14 +67,6 @@ def test_a_gallery_of_the_heads_own_encoder_is_scored_from_its_vectors(clip: Pat
     np.testing.assert_allclose(scores, reward.score_vectors(vectors), atol=1e-5)
 
 
-def test_a_score_does_not_depend_on_its_batch(clip: Path, weights: str) -> None:
-    _, reward = build(weights)
-    pixels = [reward.preprocess(photo) for photo in photos(7)]
-    together = reward.score_pixels(pixels)
-    alone = np.concatenate([reward.score_pixels([p]) for p in pixels])
-    np.testing.assert_allclose(alone, together, atol=1e-5)
-
-
 def test_both_spellings_and_a_local_copy_are_one_space(clip: Path, weights: str) -> None:
     named = build(weights)[1]
     quick = build(weights, encoder="ViT-B-32-quickgelu/openai")

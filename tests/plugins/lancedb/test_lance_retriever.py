@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aesalign_core.errors import GalleryError, QueryError, SettingsError, SpaceMismatchError
-from aesalign_core.protocols import Retriever
 from aesalign_core.settings import validate
 from aesalign_lancedb.retriever import LanceRetriever
 
@@ -58,41 +57,6 @@ def store(tmp_path):
     return made
 
 
-def test_it_is_a_retriever_and_starts_empty(store, tmp_path):
-    assert isinstance(store, Retriever)
-    assert store.exists()
-    assert (store.count(), store.columns()) == (0, ["r"])
-    assert store.metadata() == {"format": "x", "odd": "é\"'\n"}
-    assert store.search(unit(2), k=3) == [[], []]
-    assert not opened(tmp_path / "other").exists()
-    assert not (tmp_path / "other").exists()  # looking makes nothing
-
-
-def test_what_was_added_is_there_for_another_process(store):
-    vectors = unit(5)
-    store.add(rows(vectors[:3], r=[1, None, 3]))
-    store.add(rows(vectors[3:], start=3))  # rewards that are left out are missing
-    other = opened(store.location)
-    table = other.fetch([identity(4), identity(0), identity(4)], ["path", "vector", "r"])
-    assert table["path"].to_pylist() == ["/photos/it's 4.jpg", "/photos/it's 0.jpg", "/photos/it's 4.jpg"]
-    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), vectors[[4, 0, 4]])
-    assert table["r"].to_pylist() == [None, 1, None]
-    assert other.fetch([], ["path"]).num_rows == 0
-    with pytest.raises(GalleryError, match="no photo"):
-        other.fetch([identity(9)], ["path"])
-
-
-def test_similarity_is_the_cosine_and_the_order_is_numpys(store):
-    vectors, queries = unit(500), unit(7, seed=1)
-    store.add(rows(vectors))
-    cosines = queries @ vectors.T
-    for row, matches in zip(cosines, store.search(queries, k=20), strict=True):
-        assert [m.id for m in matches] == [identity(i) for i in np.argsort(-row, kind="stable")[:20]]
-        np.testing.assert_allclose([m.similarity for m in matches], np.sort(row)[::-1][:20], atol=1e-5)
-    # a query's length does not matter, and one query is answered as among many
-    assert [m.id for m in store.search(queries[:1] * 3, k=20)[0]] == [m.id for m in store.search(queries, k=20)[0]]
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(1, 60), k=st.integers(1, 70), kinds=st.integers(1, 3), seed=st.integers(0, 99))
 def test_ties_go_by_id_also_across_the_cut(tmp_path_factory, count, k, kinds, seed):
@@ -105,22 +69,6 @@ def test_ties_go_by_id_also_across_the_cut(tmp_path_factory, count, k, kinds, se
     found = [m.id for m in store.search(np.eye(DIM, dtype=np.float32)[:1], k=k)[0]]
     expected = sorted(range(count), key=lambda i: (choice[i] != 0, i))[:k]
     assert found == [identity(i) for i in expected]
-
-
-def test_rewards_come_along_where_they_are(store):
-    store.add(rows(np.eye(DIM, dtype=np.float32)[:2], r=[0.5, None]))
-    first, second = store.search(np.eye(DIM, dtype=np.float32)[:1], k=2, rewards=["r"])[0]
-    assert (first.rewards, second.rewards) == ({"r": 0.5}, {})
-    with pytest.raises(GalleryError, match=r"no column 'rr'.*did you mean 'r'"):
-        store.search(unit(1), k=1, rewards=["rr"])
-
-
-def test_filters_are_applied_before_the_cut(store):
-    store.add(rows(unit(300), r=np.arange(300)))
-    found = store.search(unit(1, seed=2), k=5, where="r >= 290 AND width < 398 AND path LIKE '%it''s%'")[0]
-    assert {m.id for m in found} <= {identity(n) for n in range(290, 298)}
-    assert len(found) == 5
-    assert store.search(unit(1), k=5, where="r > 1000") == [[]]
 
 
 @pytest.mark.parametrize(
@@ -190,23 +138,6 @@ def test_sql_words_are_good_column_names(store, name):
     store.add(rows(unit(2)))
     store.set_column(name, [identity(1)], np.array([2], np.float32))
     assert [m.rewards.get(name) for m in store.search(unit(2)[1:], k=1, rewards=[name])[0]] == [2]
-
-
-def test_columns_paths_and_deletion(store):
-    vectors = unit(6)
-    store.add(rows(vectors, r=np.arange(6)))
-    store.set_column("s", [identity(n) for n in (5, 1)], np.array([50, 10], np.float32))
-    store.set_column("r", [identity(2)], np.array([np.nan], np.float32))  # takes the score away
-    store.set_paths({identity(3): "/elsewhere/'3'.jpg"})
-    store.delete([identity(0)])
-    found = store.fetch([identity(n) for n in range(1, 6)], ["path", "r", "s", "vector"])
-    assert found["r"].to_pylist() == [1, None, 3, 4, 5]
-    assert found["s"].to_pylist() == [10, None, None, None, 50]
-    assert found["path"].to_pylist()[2] == "/elsewhere/'3'.jpg"
-    np.testing.assert_array_equal(np.array(found["vector"].to_pylist(), np.float32), vectors[1:])
-    assert (store.count(), store.columns()) == (5, ["r", "s"])
-    store.set_column("s", [identity(77)], np.array([1], np.float32))  # unknown rows are not made
-    assert store.count() == 5
 
 
 def test_every_scan_has_the_same_order_whatever_the_columns(store):

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from aesalign_core.build import Builder
-from aesalign_core.errors import ModelError, SettingsError
+from aesalign_core.errors import ModelError
 from aesalign_core.protocols import Encoder, TrainableEncoder
 from aesalign_core.recipe import Recipe, Use
 from aesalign_core.testing import tiny_clip
@@ -73,19 +73,6 @@ def test_embeddings_are_those_of_open_clip_itself(encoder: OpenClipEncoder, mode
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), text, atol=1e-5)
 
 
-def test_rows_have_unit_length_and_none_gives_none(encoder: OpenClipEncoder) -> None:
-    vectors = encoder.encode_texts(TEXTS)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    for empty in (
-        encoder.encode_texts([]),
-        encoder.encode_pixels([]),
-        encoder.text_features([]),
-        encoder.pixel_features([]),
-    ):
-        assert empty.shape == (0, encoder.dim)
-
-
 def test_an_item_does_not_depend_on_its_batch(model: str) -> None:
     small, large = build(model, batch_size=2), build(model, batch_size=64)
     pixels = [large.preprocess(p) for p in photos(7)]
@@ -93,36 +80,6 @@ def test_an_item_does_not_depend_on_its_batch(model: str) -> None:
     np.testing.assert_allclose(small.encode_pixels(pixels), together, atol=1e-6)
     np.testing.assert_allclose(large.encode_pixels(pixels[3:4]), together[3:4], atol=1e-6)
     np.testing.assert_allclose(small.encode_texts(TEXTS), large.encode_texts(TEXTS), atol=1e-6)
-
-
-def test_a_head_over_the_features_is_the_embedding(encoder: OpenClipEncoder) -> None:
-    normalise = torch.nn.functional.normalize
-    pixels = [encoder.preprocess(p) for p in photos()]
-    with torch.no_grad():
-        image = normalise(encoder.image_head()(torch.from_numpy(encoder.pixel_features(pixels))), dim=-1)
-        text = normalise(encoder.text_head()(torch.from_numpy(encoder.text_features(TEXTS))), dim=-1)
-    np.testing.assert_allclose(image.numpy(), encoder.encode_pixels(pixels), atol=1e-6)
-    np.testing.assert_allclose(text.numpy(), encoder.encode_texts(TEXTS), atol=1e-6)
-
-
-def test_replacing_a_head_changes_that_tower_and_only_it(encoder: OpenClipEncoder) -> None:
-    weight = torch.eye(encoder.dim).flip(0)
-    other = encoder.with_heads(name="turned", text={"weight": weight})
-    assert other.name == "turned"
-    assert other.spaces.text != encoder.spaces.text
-    assert other.spaces.image == encoder.spaces.image
-    assert other.spaces.text_features == encoder.spaces.text_features
-    # Reversing the coordinates is what this head does.
-    np.testing.assert_allclose(other.encode_texts(TEXTS), encoder.encode_texts(TEXTS)[:, ::-1], atol=1e-6)
-    np.testing.assert_array_equal(other.text_head().weight.detach().numpy(), weight.numpy())
-    # A head handed out is a copy: training it changes no encoder.
-    with torch.no_grad():
-        other.text_head().weight.zero_()
-        weight.zero_()
-    assert np.isfinite(other.encode_texts(TEXTS)).all()
-    assert np.linalg.norm(other.encode_texts(TEXTS)) > 0
-    same = encoder.with_heads(name="same", text={"weight": torch.eye(encoder.dim)})
-    assert same.spaces == encoder.spaces
 
 
 @pytest.mark.parametrize(
@@ -203,8 +160,3 @@ def test_loading_says_nothing_on_stderr_and_leaves_logging_alone(
         build("ViT-B-32/openai")
     assert logging.getLogger().handlers == handlers
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_setting_with_an_unknown_name_is_refused(model: str) -> None:
-    with pytest.raises(SettingsError, match="precision"):
-        build(model, precission="fp32")
