@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn")
 VERBS = (
-    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "report", "judge", "eval", "plugins",
+    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "judge", "eval", "plugins",
     "doctor",
 )  # fmt: skip
 
