@@ -31,16 +31,29 @@ def folded(model: nn.Module, heads: Heads, name: str) -> Any:
     Raises:
         ExportError: A tower does not end in a linear map that could take a d × d head in.
     """
-    whole: Any = copy.deepcopy(model).cpu().eval()
-    towers: tuple[Tower, ...] = ("image", "text")
-    for tower in towers:
-        head = heads.changed(tower)
-        if head is not None:
-            _put(whole, tower, copy.deepcopy(head).cpu(), name)
+    whole, after = folded_or_followed(model, heads)
+    if after:
+        raise ExportError(
+            f"the {' and '.join(after)} tower of {name} ends in no linear map that could take the trained one in",
+            hint="export to onnx, or align with encoder.trainable_blocks = 'all'",
+        )
     return whole
 
 
-def _put(model: Any, tower: Tower, head: nn.Module, name: str) -> None:
+def folded_or_followed(model: nn.Module, heads: Heads) -> tuple[Any, dict[Tower, nn.Module]]:
+    """A copy of a model, on the CPU, with the heads inside, and the heads that have to follow a tower instead."""
+    whole: Any = copy.deepcopy(model).cpu().eval()
+    after: dict[Tower, nn.Module] = {}
+    towers: tuple[Tower, ...] = ("image", "text")
+    for tower in towers:
+        head = heads.changed(tower)
+        if head is not None and not _put(whole, tower, own := copy.deepcopy(head).cpu()):
+            after[tower] = own
+    return whole, after
+
+
+def _put(model: Any, tower: Tower, head: nn.Module) -> bool:
+    """Whether the head could be put into its tower."""
     if isinstance(head, WholeImage):
         model.visual.load_state_dict(head.tower.state_dict())
     elif isinstance(head, WholeText):
@@ -48,33 +61,9 @@ def _put(model: Any, tower: Tower, head: nn.Module, name: str) -> None:
         getattr(model, "text", model).load_state_dict(head.tower.state_dict(), strict=hasattr(model, "text"))
     elif isinstance(head, Tail):
         _put_tail(model, tower, head)
-    elif not _multiplied(model, tower, head):
-        raise ExportError(
-            f"the {tower} tower of {name} ends in no linear map, so that its trained one cannot become part of it",
-            hint="export to onnx, or align with encoder.trainable_blocks",
-        )
-
-
-@torch.no_grad()
-def _multiplied(model: Any, tower: Tower, head: nn.Module) -> bool:
-    """Has the tower end in what the head makes of its output, if it ends in a linear map; an example has to agree."""
-    wanted = head(_example(model, tower))
-    if not _multiply(_end(model, tower), head.weight):  # type: ignore[arg-type]
-        return False
-    return bool(cosine_similarity(_example(model, tower), wanted).min() > AGREEMENT)
-
-
-def _example(model: Any, tower: Tower) -> Tensor:
-    """(1, d): what a tower gives for some picture or text."""
-    draw = torch.Generator().manual_seed(0)
-    if tower == "text":
-        tokens = torch.randint(1, int(model.vocab_size), (1, int(model.context_length)), generator=draw)
-        found: Tensor = model.encode_text(tokens, normalize=False)
-        return found
-    size = model.visual.preprocess_cfg["size"]
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    found = model.encode_image(torch.randn((1, 3, *sides), generator=draw), normalize=False)
-    return found
+    else:
+        return _multiplied(model, tower, head)
+    return True
 
 
 def _put_tail(model: Any, tower: Tower, tail: Tail) -> None:
@@ -85,6 +74,36 @@ def _put_tail(model: Any, tower: Tower, tail: Tail) -> None:
     getattr(part, norm).load_state_dict(tail.norm.state_dict())
     if tail.projection is not None:
         setattr(part, projection, copy.deepcopy(tail.projection))
+
+
+@torch.no_grad()
+def _multiplied(model: Any, tower: Tower, head: nn.Module) -> bool:
+    """Has the tower end in what the head makes of its output, if it ends in a linear map; an example has to agree."""
+    given = example(model, tower)
+    encode = model.encode_image if tower == "image" else model.encode_text
+    wanted, end = head(encode(given, normalize=False)), _end(model, tower)
+    before = None if end is None else [part.clone() for part in _parts(end)]
+    if end is None or before is None or not _multiply(end, head.weight):  # type: ignore[arg-type]
+        return False
+    if cosine_similarity(encode(given, normalize=False), wanted).min() > AGREEMENT:
+        return True
+    for part, old in zip(_parts(end), before, strict=True):  # it was not the end, after all
+        part.copy_(old)
+    return False
+
+
+def example(model: Any, tower: Tower, *, rows: int = 1) -> Tensor:
+    """Pixels or tokens that mean nothing, but are the same every time."""
+    draw = torch.Generator().manual_seed(0)
+    if tower == "text":
+        return torch.randint(1, int(model.vocab_size), (rows, int(model.context_length)), generator=draw)
+    size = model.visual.preprocess_cfg["size"]
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    return torch.randn((rows, 3, *sides), generator=draw)
+
+
+def _parts(end: nn.Module | Tensor) -> list[Tensor]:
+    return [end] if isinstance(end, Tensor) else list(end.parameters())
 
 
 def _end(model: Any, tower: Tower) -> nn.Module | Tensor | None:
@@ -114,8 +133,8 @@ def _last(end: Any) -> nn.Module | Tensor | None:
 
 
 @torch.no_grad()
-def _multiply(end: nn.Module | Tensor | None, head: Tensor) -> bool:
-    """Has a linear map give what the head makes of its output; False if there is no such map."""
+def _multiply(end: nn.Module | Tensor, head: Tensor) -> bool:
+    """Has a linear map give what the head makes of its output; False if they do not fit."""
     exact = head.double()
     if isinstance(end, nn.Linear) and end.out_features == len(head):
         end.weight.copy_(exact @ end.weight.double())

@@ -13,16 +13,17 @@ _WORDS = r"""<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{
 
 
 def fast(tokenizer: Any, name: str) -> Tokenizer:
-    """A tokenizer that gives what open_clip's `SimpleTokenizer` does: (context,) ids, padded with 0, cut to end in the
-    end's token. What open_clip repairs first (broken Unicode, curly quotes, HTML
-    entities) is left as it is.
+    """A tokenizer that gives what open_clip's `SimpleTokenizer` does: (context,) ids, padded with 0.
+
+    What open_clip repairs first (broken Unicode, curly quotes, HTML entities) is left as it is.
 
     Raises:
         ExportError: The model has another tokenizer.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    if type(tokenizer).__name__ != "SimpleTokenizer" or tokenizer.reduction_fn is not None:
+    plain = type(tokenizer).__name__ == "SimpleTokenizer" and tokenizer.reduction_fn is None
+    if not plain or len(tokenizer.all_special_ids) > 2 or tokenizer.clean_fn.__name__ != "_clean_lower":
         raise ExportError(f"{name} has another tokenizer than CLIP's", hint="export to open_clip")
     begin, end = (next(k for k, v in tokenizer.encoder.items() if v == i) for i in tokenizer.all_special_ids[:2])
     merges = [pair for pair in tokenizer.bpe_ranks if len(pair) == 2]

@@ -44,8 +44,7 @@ def _text(folder: Path, loaded: Loaded, name: str) -> dict[str, Any]:
         return text
     if kind != "HFTokenizer" or not text.get("hf_tokenizer_name"):
         raise ExportError(
-            f"open_clip chooses the tokenizer of {name} by the model's name, which a folder does not have",
-            hint="export to onnx",
+            f"open_clip chooses the tokenizer of {name} by the model's name, which a folder does not have"
         )
     tokenizer.save_pretrained(str(folder))  # type: ignore[attr-defined]
     return text
