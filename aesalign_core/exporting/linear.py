@@ -50,9 +50,10 @@ def _made(reads: Encoder, weight: torch.Tensor, bias: torch.Tensor) -> QueryAdap
 
 
 def _linear_map(old: nn.Module, new: nn.Module) -> torch.Tensor | None:
-    if not (type(old) is nn.Linear and type(new) is nn.Linear and old.bias is None and new.bias is None):
+    heads = (old, new)
+    if not all(type(head) is nn.Linear and head.state_dict().keys() == {"weight"} for head in heads):
         return None
-    before, after = (head.weight.detach().double().cpu() for head in (old, new))
+    before, after = (head.state_dict()["weight"].double().cpu() for head in heads)
     if before.shape[0] < before.shape[1] or torch.linalg.cond(before) > _LARGEST_CONDITION:
         return None  # an embedding does not tell the features
     return after @ torch.linalg.pinv(before)

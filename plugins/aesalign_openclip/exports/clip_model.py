@@ -42,7 +42,8 @@ def write(folder: Path, loaded: Loaded, heads: Heads, name: str) -> None:
     _write(folder / "preprocessor_config.json", preprocess)
     tokenizer.save(str(folder / "tokenizer.json"))
     begin, end = (tokenizer.id_to_token(tokens[which]) for which in ("bos", "eos"))
-    named = {"bos_token": begin, "eos_token": end, "unk_token": end, "pad_token": "!"}
+    # Not padded with open_clip's token 0, "!": transformers would find it in texts. What follows the end is not read.
+    named = {"bos_token": begin, "eos_token": end, "unk_token": end, "pad_token": end}
     length = int(text.context_length)
     _write(
         folder / "tokenizer_config.json",
@@ -135,7 +136,7 @@ def _config(model: Any, text: Any, tokens: dict[str, int]) -> dict[str, Any]:
         "max_position_embeddings": int(text.positional_embedding.shape[0]),
         "bos_token_id": tokens["bos"],
         "eos_token_id": tokens["eos"],
-        "pad_token_id": 0,
+        "pad_token_id": tokens["eos"],
         **_shape(text, dim),
     }
     return {
