@@ -65,8 +65,8 @@ def export(run: str | Path, to: str, out: Path, builder: Builder, *, strength: f
         SettingsError: The strength is no number from 0 to 4.
     """
     folder, whole = _found(run, strength)
-    name = run_name(folder, whole)
-    encoder, base = builder.encoder(name), builder.base(folder)
+    name, base = run_name(folder, whole), builder.base(folder)
+    encoder = builder.encoder(name)
     formats = tuple(encoder.export_formats) if isinstance(encoder, Exportable) else ()
     if to != ADAPTER and to not in formats:
         raise ExportError(
