@@ -56,4 +56,5 @@ def _linear_map(old: nn.Module, new: nn.Module) -> torch.Tensor | None:
     before, after = (head.state_dict()["weight"].double().cpu() for head in heads)
     if before.shape[0] < before.shape[1] or torch.linalg.cond(before) > _LARGEST_CONDITION:
         return None  # an embedding does not tell the features
-    return after @ torch.linalg.pinv(before)
+    mapped: torch.Tensor = after @ torch.linalg.pinv(before)
+    return mapped
