@@ -20,18 +20,19 @@ from aesalign_openclip.wholes import WholeImage, WholeText
 
 if TYPE_CHECKING:
     from aesalign_openclip.heads import Heads
+    from aesalign_openclip.loading import Loaded
 
 AGREEMENT = 0.9999
 """Cosine that what was written must have with what was aligned."""
 
 
-def folded(model: nn.Module, heads: Heads, name: str) -> Any:
+def folded(loaded: Loaded, heads: Heads, name: str) -> Any:
     """A copy of a model, on the CPU, whose own output is what the heads give.
 
     Raises:
         ExportError: A tower does not end in a linear map that could take a d × d head in.
     """
-    whole, after = folded_or_followed(model, heads)
+    whole, after = folded_or_followed(loaded, heads)
     if after:
         raise ExportError(
             f"the {' and '.join(after)} tower of {name} ends in no linear map that could take the trained one in",
@@ -40,19 +41,19 @@ def folded(model: nn.Module, heads: Heads, name: str) -> Any:
     return whole
 
 
-def folded_or_followed(model: nn.Module, heads: Heads) -> tuple[Any, dict[Tower, nn.Module]]:
+def folded_or_followed(loaded: Loaded, heads: Heads) -> tuple[Any, dict[Tower, nn.Module]]:
     """A copy of a model, on the CPU, with the heads inside, and the heads that have to follow a tower instead."""
-    whole: Any = copy.deepcopy(model).cpu().eval()
+    whole: Any = copy.deepcopy(loaded.model).cpu().eval()
     after: dict[Tower, nn.Module] = {}
     towers: tuple[Tower, ...] = ("image", "text")
     for tower in towers:
         head = heads.changed(tower)
-        if head is not None and not _put(whole, tower, own := copy.deepcopy(head).cpu()):
+        if head is not None and not _put(whole, tower, own := copy.deepcopy(head).cpu(), loaded):
             after[tower] = own
     return whole, after
 
 
-def _put(model: Any, tower: Tower, head: nn.Module) -> bool:
+def _put(model: Any, tower: Tower, head: nn.Module, loaded: Loaded) -> bool:
     """Whether the head could be put into its tower."""
     if isinstance(head, WholeImage):
         model.visual.load_state_dict(head.tower.state_dict())
@@ -62,7 +63,7 @@ def _put(model: Any, tower: Tower, head: nn.Module) -> bool:
     elif isinstance(head, Tail):
         _put_tail(model, tower, head)
     else:
-        return _multiplied(model, tower, head)
+        return _multiplied(model, tower, head, example(loaded, tower))
     return True
 
 
@@ -77,9 +78,8 @@ def _put_tail(model: Any, tower: Tower, tail: Tail) -> None:
 
 
 @torch.no_grad()
-def _multiplied(model: Any, tower: Tower, head: nn.Module) -> bool:
+def _multiplied(model: Any, tower: Tower, head: nn.Module, given: Tensor) -> bool:
     """Has the tower end in what the head makes of its output, if it ends in a linear map; an example has to agree."""
-    given = example(model, tower)
     encode = model.encode_image if tower == "image" else model.encode_text
     wanted, end = head(encode(given, normalize=False)), _end(model, tower)
     before = None if end is None else [part.clone() for part in _parts(end)]
@@ -92,14 +92,13 @@ def _multiplied(model: Any, tower: Tower, head: nn.Module) -> bool:
     return False
 
 
-def example(model: Any, tower: Tower, *, rows: int = 1) -> Tensor:
-    """Pixels or tokens that mean nothing, but are the same every time."""
-    draw = torch.Generator().manual_seed(0)
+def example(loaded: Loaded, tower: Tower, *, rows: int = 1) -> Tensor:
+    """Pixels or tokens to try a tower with, the same every time."""
     if tower == "text":
-        return torch.randint(1, int(model.vocab_size), (rows, int(model.context_length)), generator=draw)
-    size = model.visual.preprocess_cfg["size"]
+        return loaded.tokenizer([f"a photo of {row + 2} dogs" for row in range(rows)])
+    size = loaded.preprocess["size"]
     sides = (size, size) if isinstance(size, int) else tuple(size)
-    return torch.randn((rows, 3, *sides), generator=draw)
+    return torch.randn((rows, 3, *sides), generator=torch.Generator().manual_seed(0))
 
 
 def _parts(end: nn.Module | Tensor) -> list[Tensor]:

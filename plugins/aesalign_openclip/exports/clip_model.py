@@ -29,7 +29,7 @@ _RESAMPLE = {"bilinear": 2, "bicubic": 3}
 
 def write(folder: Path, loaded: Loaded, heads: Heads, name: str) -> None:
     """Writes configuration, weights, the tokenizer and the preprocessing of photos."""
-    model = folded(loaded.model, heads, name)
+    model = folded(loaded, heads, name)
     text = getattr(model, "text", model)
     if reason := _misfit(model, text):
         raise ExportError(

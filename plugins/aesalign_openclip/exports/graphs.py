@@ -41,11 +41,11 @@ def write(folder: Path, loaded: Loaded, heads: Heads, name: str) -> None:
         ExportError: The extra `export` is not installed, or the tokenizer is none of CLIP's.
     """
     tokenizer = fast(loaded.tokenizer, name)
-    model, after = folded_or_followed(loaded.model, heads)
+    model, after = folded_or_followed(loaded, heads)
     towers: dict[Tower, nn.Module] = {"image": _Image(model.visual), "text": WholeText(model)}
     for tower, given in INPUTS.items():
         whole = nn.Sequential(towers[tower], after.get(tower, nn.Identity())).requires_grad_(False).eval()
-        write_graph(folder / f"{tower}.onnx", whole, {given: example(model, tower, rows=2)})
+        write_graph(folder / f"{tower}.onnx", whole, {given: example(loaded, tower, rows=2)})
     tokenizer.save(str(folder / "tokenizer.json"))
     graphs = {tower: {"graph": f"{tower}.onnx", "input": given, "output": OUTPUT} for tower, given in INPUTS.items()}
     preprocess = {"layout": "rows, channels, height, width", "dtype": "float32", **loaded.preprocess}

@@ -22,7 +22,7 @@ _PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
 def write(folder: Path, loaded: Loaded, heads: Heads, name: str) -> None:
     """Writes configuration and weights, and the tokenizer's files if it has any."""
     config = {**loaded.config, "text_cfg": _text(folder, loaded, name), "vision_cfg": _vision(loaded.config)}
-    tensors = {key: value.contiguous() for key, value in folded(loaded.model, heads, name).state_dict().items()}
+    tensors = {key: value.contiguous() for key, value in folded(loaded, heads, name).state_dict().items()}
     preprocess = {key: loaded.preprocess[key] for key in _PREPROCESS if key in loaded.preprocess}
     document = {"model_cfg": config, "preprocess_cfg": preprocess}
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
