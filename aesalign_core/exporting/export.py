@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aesalign_core.encoder_names import run_name, run_of
 from aesalign_core.errors import ExportError
 from aesalign_core.files import new_folder
+from aesalign_core.messages import describe
 from aesalign_core.protocols import Exportable
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def export(run: str | Path, to: str, out: Path, builder: Builder, *, strength: f
     formats = tuple(encoder.export_formats) if isinstance(encoder, Exportable) else ()
     if to != ADAPTER and to not in formats:
         raise ExportError(
-            f"{base.name} cannot be exported to {to!r}", hint="it can be to " + " or ".join((*formats, ADAPTER))
+            f"the RUN {name} of {base.name} cannot be exported to {to!r}",
+            hint="it can be to " + " or ".join((*formats, ADAPTER)),
         )
     with new_folder(out) as temporary:
         if to == ADAPTER:
@@ -78,9 +80,18 @@ def export(run: str | Path, to: str, out: Path, builder: Builder, *, strength: f
 
             query_adapter(encoder, base).save(temporary, run=name)
         elif isinstance(encoder, Exportable):
-            encoder.export(to, temporary)
+            _written(encoder, to, temporary)
         files = {str(p.relative_to(temporary)): p.stat().st_size for p in sorted(temporary.rglob("*")) if p.is_file()}
     return ExportResult(name, base.name, to, out, files)
+
+
+def _written(encoder: Exportable, to: str, folder: Path) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        encoder.export(to, folder)
+    except SafetensorError as error:  # what a full disk is to it
+        raise ExportError(f"cannot write {to}: {describe(error)[:200]}", hint="check free space") from error
 
 
 def _found(run: str | Path, strength: float | None) -> tuple[Path, float]:

@@ -12,6 +12,7 @@ import colours
 import numpy as np
 import pytest
 from libraries import cosine
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from tiny_alignment import World
 
@@ -139,7 +140,7 @@ def test_a_text_head_that_is_no_map_on_embeddings_says_what_to_train(world: Worl
 
 
 def test_a_format_that_the_encoder_has_not_names_those_it_has(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="colours cannot be exported to 'onnx'") as raised:
+    with pytest.raises(ExportError, match=r"the RUN .* of colours cannot be exported to 'onnx'") as raised:
         export(run, "onnx", tmp_path / "out", colours.builder())
     assert raised.value.hint == "it can be to adapter"
 
@@ -155,6 +156,8 @@ def test_an_encoder_of_a_plugin_writes_what_it_names(
     monkeypatch.setattr(colours.ColourEncoder, "export", write, raising=False)
     text = world.align(tmp_path / "run", steps=2).run
     result = export(text, "own", tmp_path / "out", colours.builder())
+    shown = [path.relative_to(result.folder) for path in result.folder.rglob("*")]
+    assert shown == [Path("deep"), Path("deep/weights")]
     assert result.files == {"deep/weights": 4 * colours.DIM * colours.F_TEXT}
 
 
@@ -178,6 +181,20 @@ def test_an_export_that_fails_leaves_nothing(run: Path, tmp_path: Path, monkeypa
     with pytest.raises(AesalignError, match="No space left on device"):
         export(run, "adapter", tmp_path / "out", colours.builder())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_for_safetensors_is_one_error(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: colours.ColourEncoder, to: str, folder: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(colours.ColourEncoder, "export_formats", ("own",), raising=False)
+    monkeypatch.setattr(colours.ColourEncoder, "export", write, raising=False)
+    text = world.align(tmp_path / "run", steps=2).run
+    with pytest.raises(ExportError, match="No space left"):
+        export(text, "own", tmp_path / "out", colours.builder())
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "ViT-B-32/openai", ""])
