@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aesalign_core.alignment.align import AlignResult, align
     from aesalign_core.build import Builder
     from aesalign_core.errors import AesalignError
+    from aesalign_core.exporting.export import export
     from aesalign_core.gallery import Gallery
     from aesalign_core.indexing.index import index
     from aesalign_core.preferences.pairs import make_pairs
@@ -55,6 +56,7 @@ _HOMES = {
     "TrainableEncoder": "protocols",
     "Verdict": "types",
     "align": "alignment.align",
+    "export": "exporting.export",
     "index": "indexing.index",
     "make_pairs": "preferences.pairs",
     "search": "searching",
@@ -83,6 +85,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "align",
+    "export",
     "hookimpl",
     "index",
     "make_pairs",

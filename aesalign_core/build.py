@@ -107,6 +107,10 @@ class Builder:
             inner = Builder(recipe.model_copy(update={"device": self.recipe.device}), found=self.registry)
             inner._device, inner._warned = self._device, self._warned
             encoder = inner.encoder()
+            if recipe.align.tune == "adapter":
+                from aesalign_core.alignment.adapted import AdaptedEncoder
+
+                encoder = AdaptedEncoder(encoder)
             if not isinstance(encoder, TrainableEncoder):
                 raise ModelError(f"{encoder.name} has no heads, so {folder} cannot have been made from it")
             self._built[key] = encoder

@@ -80,5 +80,9 @@ class AlignmentError(AesalignError):
     """A training run cannot start, resume or go on."""
 
 
+class ExportError(AesalignError):
+    """An encoder cannot be written in a format."""
+
+
 class EvaluationError(AesalignError):
     """A comparison cannot be computed from what was given."""

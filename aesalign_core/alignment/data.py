@@ -172,7 +172,7 @@ def _text_tower(
 ) -> Tower:
     read = features.of_texts(encoder, texts, folder, lambda done, total: progress("texts", done, total, {}))
     reference = _embed_all(encoder.text_head(), read, settings)
-    return Tower(reference) if settings.tune == "image" else Tower(reference, read, encoder.text_head())
+    return Tower(reference, read, encoder.text_head()) if "text" in settings.towers else Tower(reference)
 
 
 def _image_tower(
@@ -186,7 +186,7 @@ def _image_tower(
     def report(done: int, total: int) -> None:
         progress("photos", done, total, {})
 
-    if settings.tune == "text":
+    if "image" not in settings.towers:
         vectors = features.of_gallery(gallery, ids, folder, report, encoder.device)
         return Tower(torch.cat(list(vectors.parts()))), vectors.present
     read = features.of_photos(encoder, gallery, ids, folder, report)

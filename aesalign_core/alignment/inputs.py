@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aesalign_core import captions as captions_files
 from aesalign_core.alignment import run_folder
+from aesalign_core.alignment.adapted import AdaptedEncoder
 from aesalign_core.alignment.held_out import HeldOut, hold_out
 from aesalign_core.alignment.runs import BaseSpaces, RunRecord
 from aesalign_core.alignment.settings import AlignSettings
@@ -18,7 +19,7 @@ from aesalign_core.fingerprints import fingerprint, of_file
 from aesalign_core.gallery import Gallery
 from aesalign_core.preferences import store as preference_store
 from aesalign_core.preferences.records import PairsResult
-from aesalign_core.protocols import TrainableEncoder
+from aesalign_core.protocols import Encoder, TrainableEncoder
 from aesalign_core.recipe import Recipe, Use
 
 _FREE_TO_CHANGE = {"checkpoint_every", "keep_checkpoints", "log_every", "micro_batch", "gradient_checkpointing"}
@@ -93,12 +94,8 @@ def read(
 def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]:
     """The encoder to align, and the recipe that will build it again from any folder."""
     chosen = "encoder" in builder.recipe.model_fields_set
-    encoder = builder.encoder() if chosen else builder.encoder(gallery.encoder_name)
-    if not isinstance(encoder, TrainableEncoder):
-        raise AlignmentError(
-            f"the encoder {encoder.name!r} has no heads to train",
-            hint="use one that has, such as embedded or open_clip",
-        )
+    given = builder.encoder() if chosen else builder.encoder(gallery.encoder_name)
+    encoder = _with_heads(given, builder.recipe.align)
     use = builder.recipe.encoder if chosen else Use(use=gallery.encoder_name)
     if run := run_of(use.use):
         folder, strength = run
@@ -106,6 +103,23 @@ def _base(builder: Builder, gallery: Gallery) -> tuple[TrainableEncoder, Recipe]
     elif encoder.name.startswith(MODEL_PREFIX) and is_model_spec(use.use):
         use = use.model_copy(update={"use": encoder.name})  # which names a local file by its whole path
     return encoder, builder.recipe.model_copy(update={"encoder": use})
+
+
+def _with_heads(encoder: Encoder, settings: AlignSettings) -> TrainableEncoder:
+    """The encoder with what is to be trained."""
+    if settings.tune == "adapter":
+        return AdaptedEncoder(encoder)
+    if not isinstance(encoder, TrainableEncoder):
+        raise AlignmentError(
+            f"the encoder {encoder.name!r} has no heads to train",
+            hint="tune its text embeddings with --tune adapter, or use one that has, such as embedded or open_clip",
+        )
+    if isinstance(encoder, AdaptedEncoder) and "image" in settings.towers:
+        raise AlignmentError(
+            f"the encoder {encoder.name!r} ends in an adapter on text embeddings, and has no image head to train",
+            hint="use --tune text, or the encoder it was aligned from",
+        )
+    return encoder
 
 
 def _rewards_of(inputs: Inputs, held: HeldOut) -> list[str]:
@@ -125,7 +139,7 @@ def describe(inputs: Inputs, builder: Builder) -> RunRecord:
             image_features=spaces.image_features,
             text_features=spaces.text_features,
         ),
-        tuned=("text", "image") if recipe.align.tune == "both" else (recipe.align.tune,),
+        tuned=recipe.align.towers,
         made_from={
             "encoder": f"{spaces.text}/{spaces.image}",
             "pairs": inputs.pairs_digest[:16],

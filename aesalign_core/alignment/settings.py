@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from aesalign_core.settings import Settings
+from aesalign_core.types import Tower
 
 Schedule = Literal["cosine", "linear", "constant"]
 
@@ -17,7 +18,8 @@ class AlignSettings(Settings):
     The defaults are what `docs/alignment.md` measured best for the text tower.
 
     Attributes:
-        tune: Which towers' heads are trained. `text` leaves every gallery valid.
+        tune: Which towers' heads are trained. `text` leaves every gallery valid. `adapter` does, too: it trains a map
+            on text embeddings instead of the text head, for any encoder, also one that has no heads.
         steps: Optimiser steps.
         batch_size: Queries (grids) per step; all of them if there are fewer.
         learning_rate: AdamW's peak rate.
@@ -51,7 +53,7 @@ class AlignSettings(Settings):
         log_every: Steps between lines of `metrics.jsonl`.
     """
 
-    tune: Literal["text", "image", "both"] = "text"
+    tune: Literal["text", "image", "both", "adapter"] = "text"
     steps: int = Field(600, ge=1, le=100_000_000)
     batch_size: int = Field(256, ge=1, le=1_000_000)
     learning_rate: float = Field(2e-4, gt=0)
@@ -77,9 +79,16 @@ class AlignSettings(Settings):
     keep_checkpoints: int = Field(2, ge=1)
     log_every: int = Field(1, ge=1)
 
+    @property
+    def towers(self) -> tuple[Tower, ...]:
+        """The towers that are trained."""
+        if self.tune == "both":
+            return "text", "image"
+        return ("image",) if self.tune == "image" else ("text",)
+
     @model_validator(mode="after")
     def _adapters_are_trained(self) -> Self:
         for tower, rank in (("text", self.text_lora_rank), ("image", self.image_lora_rank)):
-            if rank and self.tune not in (tower, "both"):
+            if rank and tower not in self.towers:
                 raise ValueError(f"{tower}_lora_rank is set, but tune = {self.tune!r} does not train that head")
         return self

@@ -29,7 +29,7 @@ def command(
     photos_root: Annotated[
         Path | None, typer.Option("--photos-root", help="What the captioned files are below.")
     ] = None,
-    tune: Annotated[str | None, typer.Option("--tune", help="text, image or both.")] = None,
+    tune: Annotated[str | None, typer.Option("--tune", help="text, image, both, or adapter.")] = None,
     objective: Annotated[str | None, typer.Option("--objective", help="Objective component.")] = None,
     recall_floor: Annotated[
         float | None,
@@ -56,7 +56,8 @@ def command(
     """Fine-tune an encoder on preference grids.
 
     Killed or interrupted, the same command goes on from the newest checkpoint, with the same batches. --tune text
-    leaves every gallery valid. --recall-floor holds some captioned photos out, and keeps the best step by them.
+    leaves every gallery valid; --tune adapter does for any encoder, by a map on its text embeddings. --recall-floor
+    holds some captioned photos out, and keeps the best step by them.
 
     Example: [bold]aesalign align -p pairs.parquet -g gallery -o run --captions captions.csv --tune text[/bold]
     """

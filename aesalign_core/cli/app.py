@@ -14,6 +14,7 @@ from aesalign_core.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     grid,
     index,
     judge,
@@ -72,7 +73,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, grid, align, report):
+for verb in (demo, index, search, rephrase, score, pairs, grid, align, export, report):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

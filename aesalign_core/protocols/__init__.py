@@ -8,7 +8,7 @@ imports torch; only `TrainableEncoder` and `Objective` speak of its types.
 from __future__ import annotations
 
 from aesalign_core.protocols.building import BuildContext, ComponentFactory
-from aesalign_core.protocols.encoders import Encoder, TrainableEncoder
+from aesalign_core.protocols.encoders import Encoder, Exportable, TrainableEncoder
 from aesalign_core.protocols.judges import Judge, WholeJudge
 from aesalign_core.protocols.objectives import Objective, ObjectiveOutput, PreferenceBatch
 from aesalign_core.protocols.prompts import Prompts
@@ -21,6 +21,7 @@ __all__ = [
     "CombinedReward",
     "ComponentFactory",
     "Encoder",
+    "Exportable",
     "Judge",
     "Objective",
     "ObjectiveOutput",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from aesalign_core.types import Pixels, Spaces, Vectors
@@ -40,6 +41,31 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embeds n texts: (n, d) float32, rows of unit length; over-long texts are truncated by the tokenizer."""
+        ...
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """An encoder that can be written, with the heads that it has, for other libraries to load.
+
+    Every encoder of a RUN can be asked for; what `aesalign export` writes of it must give its very embeddings there.
+
+    Attributes:
+        export_formats: What `--to` can name, such as `onnx`.
+    """
+
+    export_formats: Sequence[str]
+
+    def export(self, to: str, folder: Path) -> None:
+        """Writes files into an empty folder.
+
+        Args:
+            to: One of `export_formats`.
+            folder: Is removed again if this fails.
+
+        Raises:
+            ExportError: This encoder, of this architecture and with these heads, cannot be written so.
+        """
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,9 +42,11 @@ class EmbeddedEncoder:
         temperature: 1 / the logit scale that the heads were trained with.
         spaces: Fingerprints over architecture, preprocessing, weights and heads.
         device: Where it computes.
+        export_formats: What `export` can write.
     """
 
     Settings = EmbeddedSettings
+    export_formats = ("onnx",)
 
     def __init__(self, settings: EmbeddedSettings, context: BuildContext) -> None:
         from aesalign_embedded import towers, weights
@@ -112,6 +115,16 @@ class EmbeddedEncoder:
                 other._heads[tower] = self._built(tower, state)
         other.spaces = other._spaces()
         return other
+
+    def export(self, to: str, folder: Path) -> None:
+        """Writes both towers with these heads.
+
+        Raises:
+            ExportError: The extra `export` is not installed.
+        """
+        from aesalign_embedded import graphs
+
+        graphs.write(folder, self._heads["image"], self._heads["text"], self.name)
 
     def _check(self, tower: Tower, state: Mapping[str, torch.Tensor]) -> None:
         ours = {key: tuple(value.shape) for key, value in self._heads[tower].state_dict().items()}

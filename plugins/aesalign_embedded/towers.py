@@ -71,7 +71,8 @@ class ImageTower:
         )
 
     @functools.cached_property
-    def _model(self) -> Any:
+    def network(self) -> Any:
+        """The model of timm, with the pinned weights."""
         import timm
         import torch
 
@@ -100,16 +101,16 @@ class ImageTower:
         import torch
 
         with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(pixels)).to(self.device)
-            # (n, h, w, 3) seen as (n, 3, h, w) is already laid out channels last.
-            scaled = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-            features: Vectors = self._forward(scaled).cpu().numpy()
+            features: Vectors = self.forward(torch.from_numpy(np.stack(pixels)).to(self.device)).cpu().numpy()
         return features
 
-    def _forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, 260, 260, 3) uint8 → (n, `IMAGE_WIDTH`) float32."""
         import torch
 
-        model, stages = self._model, []
+        model, stages = self.network, []
+        # (n, h, w, 3) seen as (n, 3, h, w) is already laid out channels last.
+        x = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         x = model.bn1(model.conv_stem(x))
         for index, block in enumerate(model.blocks):
             x = block(x)
@@ -154,7 +155,8 @@ class TextTower:
         )
 
     @functools.cached_property
-    def _tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> Tokenizer:
+        """With the cut and the padding that the tower wants."""
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_str(weights.read_pinned(weights.TEXT_TOKENIZER).decode())
@@ -163,7 +165,8 @@ class TextTower:
         return tokenizer
 
     @functools.cached_property
-    def _model(self) -> Bert:
+    def network(self) -> Bert:
+        """The transformer, with the pinned weights."""
         from aesalign_embedded.bert import from_checkpoint
 
         return from_checkpoint(weights.text_state(), width=TEXT_WIDTH, layers=6, heads=12, inner=1536).to(self.device)
@@ -177,16 +180,20 @@ class TextTower:
         with torch.inference_mode():
             for start in range(0, len(order), self._batch_size):
                 rows = order[start : start + self._batch_size]
-                found[rows] = self._forward([_bounded(texts[i]) for i in rows]).cpu().numpy()
+                found[rows] = self._tokenized([_bounded(texts[i]) for i in rows]).cpu().numpy()
         return found
 
-    def _forward(self, texts: list[str]) -> torch.Tensor:
+    def _tokenized(self, texts: list[str]) -> torch.Tensor:
         import torch
 
-        coded = self._tokenizer.encode_batch(texts)
+        coded = self.tokenizer.encode_batch(texts)
         ids = torch.tensor([c.ids for c in coded], device=self.device)
         mask = torch.tensor([c.attention_mask for c in coded], device=self.device)
-        states: torch.Tensor = self._model(ids, mask)
+        return self.forward(ids, mask)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(n, t) token ids and their mask, 1 where there is a token → (n, `TEXT_WIDTH`) float32."""
+        states: torch.Tensor = self.network(ids, mask)
         weight = mask.unsqueeze(-1).to(states.dtype)
         mean: torch.Tensor = (states * weight).sum(1) / weight.sum(1)
         return mean

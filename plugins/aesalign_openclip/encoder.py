@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from aesalign_core.errors import ModelError
 from aesalign_core.protocols import BuildContext
 from aesalign_core.settings import Settings
 from aesalign_core.types import Pixels, Tower, Vectors
+from aesalign_openclip import exports
 
 if TYPE_CHECKING:
     import torch
@@ -68,9 +70,11 @@ class OpenClipEncoder:
         precision: `fp32`, `bf16` or `fp16`, as chosen.
         batch_size: Items per forward pass.
         blocks: How many of the last blocks are trainable, or `all`.
+        export_formats: What `export` can write.
     """
 
     Settings = OpenClipSettings
+    export_formats = exports.FORMATS
 
     def __init__(self, settings: OpenClipSettings, context: BuildContext) -> None:
         import torch
@@ -134,6 +138,14 @@ class OpenClipEncoder:
         other._heads = self._heads.replaced({tower: state for tower, state in given if state is not None})
         other.name, other.spaces = name, other._heads.spaces()
         return other
+
+    def export(self, to: str, folder: Path) -> None:
+        """Writes the model, with these heads, in one of `export_formats`.
+
+        Raises:
+            ExportError: Its architecture does not fit the format, or an extra is not installed.
+        """
+        exports.write(to, folder, self._loaded, self._heads, self.name)
 
     def _stacked(self, pixels: Sequence[Pixels]) -> torch.Tensor:
         import torch

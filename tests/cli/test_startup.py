@@ -9,8 +9,8 @@ import pytest
 
 HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn")
 VERBS = (
-    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "report", "judge", "eval", "plugins",
-    "doctor",
+    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "judge", "eval",
+    "plugins", "doctor",
 )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def comparison(
 def facts(recipe: Recipe, grids: Sequence[int], *, queries: int, kept: float) -> tuple[tuple[str, str], ...]:
     """What was done, in numbers."""
     settings = recipe.align
-    towers = "both towers" if settings.tune == "both" else f"the {settings.tune} tower"
+    named = {"both": "both towers", "adapter": "an adapter on texts' embeddings"}
+    towers = named.get(settings.tune, f"the {settings.tune} tower")
     return (
         ("Held-out queries", str(queries)),
         ("Trained", f"{towers}, {' / '.join(map(str, grids))} grids, {settings.steps} steps"),

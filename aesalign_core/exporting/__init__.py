@@ -1,0 +1,1 @@
+"""What alignment made, in the formats of other programs."""
