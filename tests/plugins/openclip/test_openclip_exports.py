@@ -8,7 +8,6 @@ from typing import Any
 import libraries
 import numpy as np
 import pytest
-import tiny_clip
 import torch
 from PIL import Image
 
@@ -19,6 +18,7 @@ from aesalign_core.errors import ExportError
 from aesalign_core.exporting.adapter import QueryAdapter
 from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.recipe import Recipe, Use
+from aesalign_core.testing import tiny_clip
 from aesalign_openclip.encoder import OpenClipEncoder
 
 TEXTS = ["a dog on the beach", "Two people's  2023 photo!", "", "snow " * 500]
