@@ -82,3 +82,7 @@ class AlignmentError(AesalignError):
 
 class EvaluationError(AesalignError):
     """A comparison cannot be computed from what was given."""
+
+
+class ListenError(AesalignError):
+    """Nothing can be served at an address, or not to those who could reach it."""
