@@ -51,6 +51,7 @@ def routes(service: Service) -> FastAPI:
         UnknownModelError: _on_unknown_model,
         AesalignError: documents.on_expected,
         BusyError: documents.on_busy,
+        Exception: documents.on_bug,
     }
     app = FastAPI(
         title="aesalign",

@@ -65,6 +65,11 @@ def on_busy(_: Request, __: Exception) -> JSONResponse:
     return busy()
 
 
+def on_bug(_: Request, __: Exception) -> JSONResponse:
+    """What nobody expected; `Whole` logs it."""
+    return problem(500, "internal error", code="internal")
+
+
 def on_http(_: Request, error: HTTPException) -> JSONResponse:
     """No such page, or not so."""
     message = str(error.detail or HTTPStatus(error.status_code).phrase)
@@ -72,12 +77,12 @@ def on_http(_: Request, error: HTTPException) -> JSONResponse:
 
 
 def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-    """A request of the wrong shape: the first thing wrong, without repeating what was given."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, (str, int)))
-    param = one_line(place, limit=60) or None
-    message = f"{param}: {first['msg']}" if param else str(first["msg"])
-    return problem(400, message, param=param, code=str(first["type"]))
+    """A request of the wrong shape: one thing that is wrong, without repeating what was given."""
+    told = error.errors()[-1]  # of what may be a text or several, this one speaks of several
+    place = told["loc"][1] if len(told["loc"]) > 1 else ""
+    param = one_line(str(place), limit=60) if isinstance(place, str) else None
+    message = f"{param}: {told['msg']}" if param else str(told["msg"])
+    return problem(400, message, param=param, code=str(told["type"]))
 
 
 def on_expected(_: Request, error: AesalignError) -> JSONResponse:
