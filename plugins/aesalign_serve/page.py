@@ -46,7 +46,7 @@ def _page(template: str, *, status: int = 200, **values: Any) -> Response:
         style=Markup(style), script=Markup(script), **values  # noqa: S704 - our own files
     )  # fmt: skip
     policy = (
-        "default-src 'none'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "default-src 'none'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
     headers = {"content-security-policy": policy, "cache-control": "no-store"}

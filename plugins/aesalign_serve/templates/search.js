@@ -77,7 +77,7 @@ function told(hits) {
   if (!hits.length) return "No photo was found.";
   if (!slider) return `${hits.length} photos, best first.`;
   const count = hits.filter(hit => !before.some(one => one.id === hit.id)).length;
-  return `${count} of ${hits.length} photos are new at strength ${Number(slider.value).toFixed(2)}.`;
+  return `${count} of ${hits.length} photos ${count === 1 ? "is" : "are"} new at strength ${Number(slider.value).toFixed(2)}.`;
 }
 
 /* One search at a time; what changes meanwhile is searched for next, and nothing in between. */
@@ -120,6 +120,7 @@ function remember() {
 $("ask").onsubmit = event => {
   event.preventDefault();
   query = $("q").value.trim();
+  if (matchMedia("(pointer: coarse)").matches) $("q").blur(); // the keyboard would lie over the photos
   refresh(true);
 };
 $("k").onchange = () => refresh(true);

@@ -91,5 +91,6 @@ def test_three_hundred_requests_of_its_own_description(world: World) -> None:
 @pytest.mark.timeout(900)
 def test_ten_thousand_requests_of_its_own_description(world: World) -> None:
     counts = check(world, 10_000)
+    print(dict(sorted(counts.items())))  # pytest -s shows it
     assert sum(counts.values()) >= 10_000
     assert not [status for status in counts if status >= 500 and status not in ALLOWED]
