@@ -30,7 +30,9 @@ def test_openais_client_gets_what_the_encoder_gives(client: openai.OpenAI, world
         answer = client.embeddings.create(input=texts, model="base", encoding_format=form)
         assert [one.index for one in answer.data] == [0, 1, 2]
         rows = [
-            np.frombuffer(base64.b64decode(one.embedding), dtype="<f4") if isinstance(one.embedding, str) else one.embedding
+            np.frombuffer(base64.b64decode(one.embedding), dtype="<f4")
+            if isinstance(one.embedding, str)
+            else one.embedding
             for one in answer.data
         ]
         np.testing.assert_allclose(np.array(rows), encoder.encode_texts(texts), atol=1e-6)
@@ -65,7 +67,9 @@ def test_of_a_linear_head_any_strength_is_that_of_run_at_strength(client: openai
         ({"modle": "base"}, 400, "extra_forbidden"),
     ],
 )
-def test_what_it_cannot_embed_is_told_in_openais_shape(shared: Served, asked: dict, status: int, code: str | None) -> None:
+def test_what_it_cannot_embed_is_told_in_openais_shape(
+    shared: Served, asked: dict, status: int, code: str | None
+) -> None:
     body = json.dumps({"input": "red", "model": "base", **asked})  # httpx would not send half a surrogate pair
     answer = shared.client(**{"content-type": "application/json"}).post("/v1/embeddings", content=body)
     assert answer.status_code == status, answer.text
@@ -144,7 +148,12 @@ def test_prometheus_can_read_the_numbers(shared: Served) -> None:
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
-    assert {"aesalign_requests", "aesalign_request_seconds", "aesalign_batch_texts", "aesalign_texts"} <= families.keys()
+    assert {
+        "aesalign_requests",
+        "aesalign_request_seconds",
+        "aesalign_batch_texts",
+        "aesalign_texts",
+    } <= families.keys()
     routes = {sample.labels.get("route") for sample in families["aesalign_requests"].samples}
     assert {"/search", "other"} <= routes
     assert not any(route and "nothing" in route for route in routes)

@@ -116,7 +116,11 @@ def passes(served: Served) -> tuple[float, float]:
 
 def test_concurrent_requests_of_a_real_service_share_passes_and_answers_are_those_of_one_alone(serve: Serve) -> None:
     served, alone = serve(delay=0.1), serve(max_batch=1)
-    texts = [f"{colour} {word} photo {number}" for number in range(8) for colour, word in (("red", "dark"), ("blue", "bright"))]
+    texts = [
+        f"{colour} {word} photo {number}"
+        for number in range(8)
+        for colour, word in (("red", "dark"), ("blue", "bright"))
+    ]
 
     def ask(service: Served, text: str) -> list[float]:
         body = {"input": text, "model": "aligned"}

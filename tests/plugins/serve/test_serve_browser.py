@@ -54,9 +54,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
         page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-        page.on(
-            "request", lambda r: None if r.url.startswith((served.url, "data:")) else problems.append(r.url)
-        )
+        page.on("request", lambda r: None if r.url.startswith((served.url, "data:")) else problems.append(r.url))
         page.goto(served.url + path)
         return page
 
@@ -165,9 +163,7 @@ def test_the_slider_needs_no_pass_of_the_model(shared: Served, open_page: Open) 
     assert passes() == before
 
 
-def test_a_phone_in_the_dark_shows_both_rows_beside_each_other(
-    shared: Served, open_page: Open, shoot: Shoot
-) -> None:
+def test_a_phone_in_the_dark_shows_both_rows_beside_each_other(shared: Served, open_page: Open, shoot: Shoot) -> None:
     page = open_page(shared, **PHONE)
     ask(page, QUERY)
     assert page.evaluate("document.documentElement.scrollWidth") == 375
@@ -198,7 +194,9 @@ def test_a_screen_reader_finds_names_for_everything(shared: Served, open_page: O
 
 
 def test_hostile_words_do_nothing(shared: Served, open_page: Open) -> None:
-    page = open_page(shared, "/?q=%3Cimg%20src=x%20onerror=alert(1)%3E&s=%22%3E%3Cscript%3Ealert(2)%3C/script%3E&k=1e9", **DESKTOP)
+    page = open_page(
+        shared, "/?q=%3Cimg%20src=x%20onerror=alert(1)%3E&s=%22%3E%3Cscript%3Ealert(2)%3C/script%3E&k=1e9", **DESKTOP
+    )
     page.wait_for_selector("#new > li")
     assert page.locator("#q").input_value() == "<img src=x onerror=alert(1)>"
     assert page.locator("script").count() == 1
