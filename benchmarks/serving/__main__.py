@@ -1,4 +1,4 @@
-"""`make bench-serving`: the service with batching and without, and a search against what it is to replace, in one run.
+"""`make bench-serving`: the service with batching and without, and a search against what it replaces, in one run.
 
 - requests a second and p50/p99 of `/v1/embeddings`, many clients at once, with batching against `--max-batch 1`;
 - a search with an aligned encoder through our SDK against a plain LanceDB query with the same encoder, as a person
@@ -22,19 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import lancedb
-from benchmarks.measuring import by_turns, ratio
-from benchmarks.serving.llm import DELAY, stand_in
-from benchmarks.serving.load import Load, service
-from benchmarks.training.world import EMBEDDED, make
 
 from aesalign_core import Builder, Encoder, Gallery, Recipe, align, search
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.captions import read_captions
 from aesalign_core.recipe import Use
+from benchmarks.measuring import by_turns, ratio
+from benchmarks.serving.llm import DELAY, stand_in
+from benchmarks.serving.load import Load, service
+from benchmarks.training.world import EMBEDDED, make
 
 K, WEIGHT, CLIENTS = 10, 0.02, (1, 8, 32)
 GOALS = {"plain": 1.1, "cascade": 0.2}
-SEARCHES, CASCADES, REQUESTS = 40, 4, 320
+SEARCHES, CASCADES, REQUESTS = 40, 4, 160
 
 
 def prepared(given: argparse.Namespace, folder: Path) -> tuple[Path, Path, list[str]]:
@@ -116,9 +116,9 @@ def loads(gallery: Path, run: Path, queries: list[str], rounds: int) -> dict[str
     """The service with batching and without, by number of clients."""
     told: dict[str, Any] = {}
     with service(gallery, run) as batched, service(gallery, run, "--max-batch", "1") as single:
+        services = [(name, url, itertools.count()) for name, url in (("batched", batched), ("unbatched", single))]
         for clients in CLIENTS:
-            ways = {name: Load(url, clients, REQUESTS, queries)
-                    for name, url in (("batched", batched), ("unbatched", single))}  # fmt: skip
+            ways = {name: Load(url, clients, REQUESTS, queries, numbers) for name, url, numbers in services}
             found = by_turns(ways, rounds)
             told[str(clients)] = {
                 "per_second": {name: REQUESTS / statistics.median(found[name]) for name in ways},

@@ -42,6 +42,7 @@ class Load:
         clients: That ask at once.
         requests: Of one round.
         queries: What the texts begin with.
+        numbers: What they end with; shared by all that ask one service, or it would know their texts already.
         rounds: Seconds of each request, round by round.
     """
 
@@ -49,16 +50,15 @@ class Load:
     clients: int
     requests: int
     queries: list[str]
+    numbers: Iterator[int]
     rounds: list[list[float]] = field(default_factory=list)
-    asked: int = 0
 
     def __call__(self) -> None:
         """One round."""
         self.rounds.append(asyncio.run(self._round()))
 
     async def _round(self) -> list[float]:
-        texts = [f"{self.queries[i % len(self.queries)]} {self.asked + i}" for i in range(self.requests)]
-        self.asked += self.requests
+        texts = [f"{query} {next(self.numbers)}" for query in self._queries()]
         seconds: list[float] = []
         limits = httpx.Limits(max_connections=self.clients)
         async with httpx.AsyncClient(base_url=self.url, timeout=60, limits=limits) as client:
@@ -73,6 +73,9 @@ class Load:
 
             await asyncio.gather(*(ask() for _ in range(self.clients)))
         return seconds
+
+    def _queries(self) -> list[str]:
+        return [self.queries[i % len(self.queries)] for i in range(self.requests)]
 
     def latency(self) -> dict[str, float]:
         """Milliseconds of a request: medians over the rounds of p50 and p99; the first round does not count."""

@@ -110,7 +110,7 @@ def test_photos_are_those_of_the_gallery_and_no_other_file(shared: Served) -> No
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     assert Image.open(BytesIO(answer.content)).size == (64, 48)
-    for name in ("0" * 64, "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", hit["id"][:-1], hit["name"],
+    for name in ("0" * 64, "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/etc/passwd", hit["id"][:-1], hit["name"],
                  hit["id"].upper(), hit["id"] + "%00", "' OR 1=1 --"):  # fmt: skip
         refused = client.get(f"/photos/{name}")
         assert refused.status_code in (400, 404), name

@@ -1,4 +1,4 @@
-"""The search page in a real browser: keys, slider, a phone in the dark, a token, hostile words, a service that is gone.
+"""The search page in a real browser: keys, slider, a dark phone, a token, hostile words, a service that is gone.
 
 Screenshots are left in the test's folder, or in $AESALIGN_SCREENSHOTS if that is set.
 """
@@ -71,7 +71,8 @@ def shoot(tmp_path: Path) -> Shoot:
 
     def _shoot(page: Page, name: str) -> None:
         assert page.evaluate(
-            "Promise.all([...document.images].filter(i => i.getAttribute('src')).map(i => i.decode())).then(() => true)"
+            "Promise.all([...document.images].filter(i => i.getAttribute('src')).map(i => i.decode()))"
+            ".then(() => true)"
         )
         page.screenshot(path=folder / f"serve-{name}.png")
         assert (folder / f"serve-{name}.png").stat().st_size > 5_000

@@ -65,8 +65,8 @@ def fuzz(served: Served, examples: int) -> Counter[int]:
 def _sent(session: httpx.Client, prepared: dict) -> httpx.Response:
     import requests
 
-    made = requests.Request(**{k: prepared[k] for k in prepared if k in
-                               ("method", "url", "headers", "params", "json", "data", "cookies")}).prepare()  # fmt: skip
+    kept = ("method", "url", "headers", "params", "json", "data", "cookies")
+    made = requests.Request(**{name: prepared[name] for name in kept if name in prepared}).prepare()
     return session.request(made.method or "GET", made.url or "/", content=made.body, headers=dict(made.headers))
 
 
