@@ -68,10 +68,10 @@ def searches(gallery: Path, run: Path, queries: list[str], rounds: int) -> dict[
                 )
                 fallbacks.append(bool(found[0].rephrasing and found[0].rephrasing.fallback))
 
-        def ours(count: int) -> Callable[[], None]:
-            return lambda: [search([q], photos, aligned, k=K) for q in queries[:count]] and None
+        def ours(count: int) -> Callable[[], object]:
+            return lambda: [search([q], photos, aligned, k=K) for q in queries[:count]]
 
-        ways = {
+        ways: dict[str, Callable[[], object]] = {
             "ours": ours(SEARCHES),
             "plain": lambda: [plain(table, aligned, q) for q in queries[:SEARCHES]],
             "ours, few": ours(CASCADES),

@@ -126,11 +126,14 @@ def check_text(text: str, service: Service) -> None:
     """Refuses one text.
 
     Raises:
-        QueryError: It is empty or too long.
+        QueryError: It is empty, too long, or no text.
     """
     most = service.settings.max_characters
     if len(text) > most:
         raise QueryError(f"a text has {len(text):,} characters", hint=f"send at most {most:,}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        # JSON can spell half a pair; tokenizers cannot read it, and no answer could repeat it.
+        raise QueryError("a text holds half a surrogate pair", hint="send whole characters")
     check_query(text)
 
 

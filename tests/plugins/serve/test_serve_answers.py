@@ -80,6 +80,12 @@ def test_what_it_cannot_embed_is_told_in_openais_shape(
     assert "\n" not in problem["message"]
 
 
+def test_half_a_surrogate_pair_is_no_query(shared: Served) -> None:
+    json_ = {"content-type": "application/json"}
+    for body in ('{"query": "a \\ud800"}', '{"query": "a", "reward": "\\ud800"}', '{"query": "a", "\\ud800": 1}'):
+        assert shared.client(**json_).post("/search", content=body).status_code == 400
+
+
 def test_searching_is_what_the_sdk_finds(shared: Served, world: World) -> None:
     build = colours.builder()
     for name, strength in (("colours", 0), (str(world.root / "run"), 1), (f"{world.root / 'run'}@0.4", 0.4)):
@@ -110,7 +116,8 @@ def test_photos_are_those_of_the_gallery_and_no_other_file(shared: Served) -> No
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     assert Image.open(BytesIO(answer.content)).size == (64, 48)
-    for name in ("0" * 64, "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/etc/passwd", hit["id"][:-1], hit["name"],
+    for name in ("0" * 64, "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/etc/passwd", hit["id"][:-1],
+                 hit["name"],
                  hit["id"].upper(), hit["id"] + "%00", "' OR 1=1 --"):  # fmt: skip
         refused = client.get(f"/photos/{name}")
         assert refused.status_code in (400, 404), name
