@@ -6,7 +6,7 @@ PHOTOS ?= ../shared/photos
 # A file of tests stays in one process, as its tests share galleries; each process keeps to one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: install test test-fast lint format check demo bench bench-training bench-alignment train clean
+.PHONY: install test test-fast lint format check demo bench bench-training bench-alignment bench-serving train clean
 
 install: $(VENV)/.installed
 
@@ -43,6 +43,9 @@ bench-training: install ## a training step against the plain way to write one
 
 bench-alignment: install ## the aligned encoder against every trick that needs no training; about an hour
 	$(BIN)/python -m benchmarks.alignment --photos $(PHOTOS) --out runs/bench-alignment
+
+bench-serving: install ## the service with batching and without, and a search against what it replaces
+	$(BIN)/python -m benchmarks.serving --photos $(PHOTOS)
 
 train: install ## the embedded heads again, from the photographs
 	$(BIN)/python -m aesalign_embedded.training projections --photos $(PHOTOS)

@@ -86,3 +86,7 @@ class ExportError(AesalignError):
 
 class EvaluationError(AesalignError):
     """A comparison cannot be computed from what was given."""
+
+
+class ListenError(AesalignError):
+    """Nothing can be served at an address, or not to those who could reach it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aesalign_core.errors import PluginError, QueryError
 from aesalign_core.messages import describe
-from aesalign_core.types import Hit, Match, Rephrasing, SearchResult, Strategy
+from aesalign_core.types import Hit, Match, Rephrasing, SearchResult, Strategy, Vectors
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -57,12 +57,55 @@ def search(
     """
     _check(queries, k, reward, reward_weight)
     gallery.check_encoder(encoder)
-    column = gallery.default_reward(reward) if reward else None
     rephrasings = rephraser.rephrase(queries, strategy=strategy) if rephraser else None
     texts = [r.text for r in rephrasings] if rephrasings else list(queries)
+    if reward:
+        gallery.default_reward(reward)  # an unknown one is refused before the model runs
+    return search_vectors(
+        queries,
+        encoder.encode_texts(texts),
+        gallery,
+        k=k,
+        rephrasings=rephrasings,
+        reward=reward,
+        reward_weight=reward_weight,
+        where=where,
+        plugins=plugins,
+    )
+
+
+def search_vectors(
+    queries: Sequence[str],
+    vectors: Vectors,
+    gallery: Gallery,
+    *,
+    k: int = 10,
+    rephrasings: Sequence[Rephrasing] | None = None,
+    reward: str | None = None,
+    reward_weight: float = 0.0,
+    where: str | None = None,
+    plugins: Registry | None = None,
+) -> list[SearchResult]:
+    """As `search`, for queries that are embedded already.
+
+    Args:
+        queries: As `search` takes them.
+        vectors: Their embeddings, (q, d), by an encoder whose image tower filled the gallery.
+        gallery: Where to search.
+        k: Hits per query.
+        rephrasings: What was embedded instead of each query.
+        reward: As in `search`.
+        reward_weight: As in `search`.
+        where: As in `search`.
+        plugins: As in `search`.
+
+    Raises:
+        QueryError: A query or an option cannot be searched.
+    """
+    _check(queries, k, reward, reward_weight)
+    column = gallery.default_reward(reward) if reward else None
     candidates = max(RERANK_FACTOR * k, RERANK_LEAST) if reward_weight else k
-    columns = (column,) if column else ()
-    found = gallery.search(encoder.encode_texts(texts), candidates, rewards=columns, where=where)
+    found = gallery.search(vectors, candidates, rewards=(column,) if column else (), where=where)
     made: Sequence[Rephrasing | None] = rephrasings or [None] * len(queries)
     results = [
         SearchResult(query, _rank(gallery, matches, column, reward_weight)[:k], rephrasing)

@@ -6,4 +6,5 @@ HEAVY = (
     "torch", "torchvision", "tensorflow", "jax", "transformers", "timm", "open_clip", "sentence_transformers",
     "litellm", "openai", "lancedb", "faiss", "usearch", "qdrant_client", "pyiqa", "onnxruntime", "ray", "skimage",
     "sklearn", "scipy", "pandas", "matplotlib", "cv2", "fastapi", "starlette", "uvicorn",
+    "prometheus_client",
 )  # fmt: skip

@@ -24,6 +24,7 @@ from aesalign_core.cli import (
     report,
     score,
     search,
+    serve,
 )
 from aesalign_core.cli.options import DEBUG
 from aesalign_core.errors import AesalignError
@@ -73,7 +74,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, grid, align, export, report):
+for verb in (demo, index, search, rephrase, score, pairs, grid, align, export, report, serve):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

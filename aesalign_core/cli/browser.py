@@ -15,11 +15,21 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 def open_page(page: Path) -> None:
     """Opens a page; on a machine that cannot, says where it is."""
+    if not _open(page.resolve().as_uri()):
+        console.note(f"there is no browser to open here; the page is at {page.resolve()}")
+
+
+def open_address(address: str) -> None:
+    """Opens an address; on a machine that cannot, says so."""
+    if not _open(address):
+        console.note(f"there is no browser to open here; open {address}")
+
+
+def _open(address: str) -> bool:
     import webbrowser
 
     has_display = sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in DISPLAYS)
-    if not (has_display and webbrowser.open(page.resolve().as_uri())):
-        console.note(f"there is no browser to open here; the page is at {page.resolve()}")
+    return has_display and webbrowser.open(address)
 
 
 def announce(page: Path, *, is_opened: bool) -> None:

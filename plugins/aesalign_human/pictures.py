@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from aesalign_core.errors import ImageError
-from aesalign_core.images.decoding import decode_bytes, read_bytes
 from aesalign_core.images.loading import default_workers
+from aesalign_core.images.serving import scaled_jpeg
 
 Size = Literal["small", "large"]
 SIDES: dict[str, int] = {"small": 640, "large": 1600}
 """Longer sides, in pixels."""
-MEDIA_TYPE = "image/jpeg"
-_QUALITY = 88
 _KEPT = 600
 """Small pictures kept in memory, of about 0.1 MB each. Browsers keep the large ones that they asked for."""
 
@@ -75,11 +71,4 @@ class Pictures:
     def _make(self, name: str, size: Size) -> bytes:
         side = SIDES[size]
         with self._room:
-            data = read_bytes(self._paths[name])
-            if hashlib.sha256(data).hexdigest() != name:
-                raise ImageError("changed since the page was started")
-            image = decode_bytes(data, draft=side).image
-            image.thumbnail((side, side))
-            stream = BytesIO()
-            image.save(stream, "JPEG", quality=_QUALITY)
-        return stream.getvalue()
+            return scaled_jpeg(self._paths[name], digest=name, side=side)

@@ -16,11 +16,12 @@ from starlette.types import ASGIApp
 
 from aesalign_core.errors import AesalignError, ImageError
 from aesalign_core.evaluation.hpir import Label
+from aesalign_core.images.serving import MEDIA_TYPE
 from aesalign_human import pages, scale
 from aesalign_human.closing import Closing
 from aesalign_human.comparisons import Comparison
 from aesalign_human.guard import YEAR, Door, Guard
-from aesalign_human.pictures import MEDIA_TYPE, SIDES, Pictures
+from aesalign_human.pictures import SIDES, Pictures
 from aesalign_human.responses import Form, form_of, http_error, not_kept, page, refusal, to
 from aesalign_human.work import Work
 

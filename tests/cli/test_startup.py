@@ -7,14 +7,18 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn")
+HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn",
+         "starlette", "fastapi", "prometheus_client")  # fmt: skip
 VERBS = (
-    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "judge", "eval",
+    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "serve", "judge",
+    "eval",
     "plugins", "doctor",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["search", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["search", "--help"], ["serve", "--help"]]
+)
 def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     program = (
         f"import sys; sys.argv = ['aesalign', *{arguments!r}]\n"

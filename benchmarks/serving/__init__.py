@@ -1,0 +1,1 @@
+"""How fast the service and a search are, against what they are to be compared with."""
