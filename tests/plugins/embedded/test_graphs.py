@@ -19,7 +19,8 @@ TEXTS = ["a dog on the beach", "two people", "", "snow " * 500]
 
 @pytest.mark.slow
 def test_onnxruntime_gives_the_same_embeddings(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
+    for extra in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(extra)
     draw, turn = np.random.default_rng(0), torch.Generator().manual_seed(0)
     base: Any = Builder(Recipe(device="cpu", encoder=Use(use="embedded"))).encoder()
     heads = {

@@ -125,7 +125,8 @@ def test_what_transformers_cannot_hold_is_one_error(models: dict[str, str], kind
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["quick", "biased", "resnet", "coca", "endless"])
 def test_onnxruntime_gives_the_same_embeddings(models: dict[str, str], kind: str, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
+    for extra in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(extra)
     encoder = turned(build(models[kind]))
     encoder.export("onnx", tmp_path)
     for count in (1, 3):  # the number of rows is free
