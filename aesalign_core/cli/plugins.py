@@ -11,7 +11,7 @@ from aesalign_core.cli import console
 from aesalign_core.cli.options import Debug, Json
 from aesalign_core.hookspecs import KINDS
 
-app = typer.Typer(help="List components and the packages they come from; write a plugin, and check one.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)

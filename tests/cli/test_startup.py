@@ -41,6 +41,8 @@ GROUPS = (
     "judge compare",
     "judge check",
     "judge vote",
+    "plugins new",
+    "plugins check",
 )
 
 
