@@ -14,8 +14,7 @@ ALIGN = AlignSettings(
     tune="both", steps=40, batch_size=64, learning_rate=1e-4, pretraining_weight=1.0, pretraining_batch=256
 )
 """Both towers: that a picture is flawed is seen by the image tower, whatever was asked."""
-OBJECTIVE = Use(use="reward_distillation", target=2.0)
-"""Stops at a margin, and so gains as much as `ranked_dpo` does in these steps for less that is no longer found."""
+OBJECTIVE = Use(use="ranked_dpo")
 CANDIDATES_SHARE = 0.25
 """Of the photos, that may be candidates of one query: further down a ranking nothing is relevant."""
 
