@@ -106,12 +106,13 @@ class World:
         base: The seed's encoder.
         judged: 0 or 1, the half that is searched.
         say: Told what is being done.
+        labels: Of how many rated photographs the reward is fitted on; None: all of its half.
     """
 
-    def __init__(self, base: Base, judged: int, say: Say) -> None:
+    def __init__(self, base: Base, judged: int, say: Say, *, labels: int | None = None) -> None:
         self.base, self.say = base, say
-        self.folder = base.folder / f"half-{judged}"
-        self.judged, rated = base.parts.rated[judged], base.parts.rated[1 - judged]
+        self.folder = base.folder / (f"half-{judged}" + (f"-{labels}-ratings" if labels else ""))
+        self.judged, rated = base.parts.rated[judged], base.parts.rated[1 - judged][:labels]
         fitted = self.folder / "reward" / "reward.safetensors"
         use = Use(use="bench_base", heads=str(base.heads.resolve()))
         reward = Use(use="bench_reward", name=REWARD, fitted=str(fitted.resolve()), heads=str(base.heads.resolve()))
