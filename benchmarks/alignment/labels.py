@@ -1,8 +1,8 @@
 """What a better reward is worth: re-ranking and alignment by rewards that were fitted on ever more rated photographs.
 
-`python -m benchmarks.alignment.labels --photos ../shared/photos --seeds 0 --halves 0` measures, in one run, the gain@97
-of re-ranking and of the aligned text tower for each number of ratings, beside how well the reward knows the true scores
-of the photographs that are searched, and the oracle, which knows them.
+`python -m benchmarks.alignment.labels --photos ../shared/photos --seeds 0 --halves 0` measures, in one run, the
+gain@97 of re-ranking and of the aligned text tower for each number of ratings, beside how well the reward knows the
+true scores of the photographs that are searched, and the oracle, which knows them.
 """
 
 from __future__ import annotations
