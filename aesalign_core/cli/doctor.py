@@ -19,6 +19,8 @@ PACKAGES = (
 )  # fmt: skip
 EXTRAS = {
     "export": (("onnx", "onnxscript"), "aesalign export --to onnx"),
+    "langchain": (("langchain-core",), "a gallery as a LangChain retriever"),
+    "llamaindex": (("llama-index-core",), "a gallery as a LlamaIndex retriever"),
     "lora": (("peft",), "adapters: align.text_lora_rank, align.image_lora_rank"),
     "pictures": (("textual-image",), "photos in the terminal: --show"),
     "serve": (("fastapi", "prometheus-client"), "aesalign serve"),
