@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -44,9 +45,21 @@ def validate(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
             raise SettingsError(
                 f"{where}: unknown key {key!r}", hint=nearest(key, list(model.model_fields))
             ) from None
-        problem = f"{where}: {key or 'settings'}: {first['msg']}"
+        if first["type"] == "missing":
+            raise SettingsError(f"{where}: {key} is missing", hint=_where_to_set(key, where)) from None
+        said = first["msg"].removeprefix("Value error, ")
+        problem = f"{where}: {key}: {said}" if key else f"{where}: {said}"
+        if not key:  # it is of several settings together, and repeating all of them would say nothing
+            raise SettingsError(problem) from None
         if model.model_config.get("hide_input_in_errors"):
             raise SettingsError(problem) from None
         given = repr(first["input"])
         given = given if len(given) <= 60 else given[:57] + "..."
         raise SettingsError(f"{problem}, not {given}") from None
+
+
+def _where_to_set(key: str, where: str) -> str:
+    """A hint for a key that is missing from the table that `where` names: `[judge] litellm`, `judge litellm`."""
+    found = re.search(r"\[(\w+)\]|^(\w+) \w", where)
+    by_flag = f", or by --set {found[1] or found[2]}.{key}=VALUE" if found else ""
+    return f"set it in the recipe{by_flag}"
