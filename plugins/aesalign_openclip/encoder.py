@@ -107,10 +107,16 @@ class OpenClipEncoder:
 
     def pixel_features(self, pixels: Sequence[Pixels]) -> Vectors:
         """What the image head reads: (n, f) float32."""
+        if self.blocks and not pixels:  # only a picture tells how wide the input of a block is
+            from PIL import Image
+
+            return self.pixel_features([self.preprocess(Image.new("RGB", (1, 1)))])[:0]
         return self._run(pixels, lambda batch: self._features("image", self._stacked(batch)))
 
     def text_features(self, texts: Sequence[str]) -> Vectors:
         """What the text head reads: (n, f) float32."""
+        if self.blocks and not texts:
+            return self.text_features([""])[:0]
         return self._run(texts, lambda batch: self._features("text", self._tokens(batch)))
 
     def image_head(self) -> torch.nn.Module:
