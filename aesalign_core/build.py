@@ -24,18 +24,9 @@ from aesalign_core.protocols import (
     Reward,
     TrainableEncoder,
 )
+from aesalign_core.protocols.kinds import OF_KIND, required
 from aesalign_core.recipe import Recipe, Use
 from aesalign_core.settings import validate
-
-_PROTOCOLS: dict[Kind, tuple[type, ...]] = {
-    "encoder": (Encoder,),
-    "rephraser": (Rephraser,),
-    "reward": (Reward, CombinedReward),
-    "retriever": (Retriever,),
-    "objective": (Objective,),
-    "judge": (Judge,),
-    "prompt": (Prompts,),
-}
 
 
 class Builder:
@@ -72,11 +63,11 @@ class Builder:
             factory = self.registry.factory(kind, use.use)
             settings = validate(factory.Settings, {**use.settings, **extra}, where=f"{kind} {use.use}")
             built = factory(settings, self)
-            if not isinstance(built, _PROTOCOLS[kind]):
+            if not isinstance(built, OF_KIND[kind]):
                 offer = self.registry.find(kind, use.use)
                 raise PluginError(
                     f"{kind} {use.use!r} of {offer.distribution} breaks its contract: it lacks "
-                    + ", ".join(_missing(built, _PROTOCOLS[kind][0]))
+                    + ", ".join(_missing(built, OF_KIND[kind][0]))
                 )
             self._built[key] = built
         return self._built[key]
@@ -157,5 +148,4 @@ class Builder:
 
 
 def _missing(built: object, protocol: type) -> list[str]:
-    names = [n for n in dir(protocol) if not n.startswith("_")] + list(getattr(protocol, "__annotations__", {}))
-    return sorted({n for n in names if not hasattr(built, n)}) or ["a call"]
+    return sorted(name for name in required(protocol) if not hasattr(built, name))

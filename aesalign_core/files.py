@@ -32,10 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise AesalignError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="check the folder, its permissions and free space",
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -61,13 +58,16 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary.chmod(0o777 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise AesalignError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="check the folder, its permissions and free space",
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: OSError) -> AesalignError:
+    return AesalignError(
+        f"cannot write {path}: {error.strerror or error}", hint="check the folder, its permissions and free space"
+    )
 
 
 def _umask() -> int:

@@ -6,20 +6,15 @@ import ast
 from collections.abc import Sequence
 from typing import Literal
 
-from aesalign_core import protocols
 from aesalign_core.authoring.heavy import HEAVY
 from aesalign_core.authoring.source import Source, SourceError, read
 from aesalign_core.hookspecs import Kind
 from aesalign_core.messages import nearest
 from aesalign_core.plugins import is_component_name, is_factory_path
+from aesalign_core.protocols.kinds import OF_KIND, required
 
 SUMMARY = 100
 """Most characters of a summary: `aesalign plugins` shows it in one line."""
-_PROTOCOLS: dict[Kind, tuple[type, ...]] = {
-    "encoder": (protocols.Encoder,), "rephraser": (protocols.Rephraser,),
-    "reward": (protocols.Reward, protocols.CombinedReward), "retriever": (protocols.Retriever,),
-    "objective": (protocols.Objective,), "judge": (protocols.Judge,), "prompt": (protocols.Prompts,),
-}  # fmt: skip
 _NOTHING = frozenset({"object", "Protocol", "Generic", "ABC"})
 _DEPTH = 20
 
@@ -61,15 +56,10 @@ def judge(kind: Kind, path: Sequence[str], *, name: str, factory: str, summary: 
 def _has_all(kind: Kind, name: str, bound: set[str]) -> Judged:
     if "Settings" not in bound:
         return "wrong", f"{name} has no Settings"
-    lacking = sorted((sorted(_required(protocol) - bound) for protocol in _PROTOCOLS[kind]), key=len)
+    lacking = sorted((sorted(required(protocol) - bound) for protocol in OF_KIND[kind]), key=len)
     if lacking[0]:
         return "wrong", f"{name} is no {kind}: it lacks {', '.join(lacking[0])}"
     return "ok", ""
-
-
-def _required(protocol: type) -> set[str]:
-    names = {n for n in dir(protocol) if not n.startswith("_")} | set(getattr(protocol, "__annotations__", {}))
-    return names | ({"__call__"} if "__call__" in vars(protocol) else set())
 
 
 def _bound(source: Source, name: str, path: Sequence[str], depth: int = 0) -> set[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from aesalign_core import __version__
 from aesalign_core.errors import PluginError
+from aesalign_core.files import new_folder
 from aesalign_core.hookspecs import Kind
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*\Z")
@@ -75,6 +74,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
 
     Raises:
         PluginError: It can be no name, or there is something at that place.
+        AesalignError: The folder cannot be written.
     """
     plain = name.removeprefix(_PREFIX).removeprefix(_PREFIX.replace("-", "_"))
     words = re.split(r"[-_]", plain)
@@ -108,7 +108,10 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
         f"src/{package}/{kind}.py": f"{kind}.py",
         "tests/test_contract.py": "test_contract.py",
     }
-    _write(folder, {path: _filled(template, values) for path, template in written.items()})
+    with new_folder(folder) as beside:
+        for path, template in written.items():
+            (beside / path).parent.mkdir(parents=True, exist_ok=True)
+            (beside / path).write_text(_filled(template, values), encoding="utf-8")
     return Scaffold(folder, folder.name, component, tuple(written))
 
 
@@ -121,21 +124,3 @@ def _next(version: str) -> str:
 def _filled(template: str, values: dict[str, str]) -> str:
     text = files("aesalign_core.authoring").joinpath("templates", f"{template}.txt").read_text(encoding="utf-8")
     return Template(text).substitute(values)
-
-
-def _write(folder: Path, contents: dict[str, str]) -> None:
-    """All files, or none: they are written beside, and the folder renamed."""
-    beside: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        for path, text in contents.items():
-            (beside / path).parent.mkdir(parents=True, exist_ok=True)
-            (beside / path).write_text(text, encoding="utf-8")
-        beside.chmod(0o755)
-        beside.rename(folder)
-    except OSError as error:
-        raise PluginError(f"cannot write {folder}: {error.strerror}") from None
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)

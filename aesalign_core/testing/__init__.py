@@ -14,18 +14,14 @@ pytest finds the fixtures by itself: `llm_server`, `tiny_clip`, `tiny_gallery` (
 
 from __future__ import annotations
 
-from aesalign_core.testing.contracts import (
-    CombinedRewardContract,
-    ComponentContract,
-    EncoderContract,
-    JudgeContract,
-    ObjectiveContract,
-    PromptsContract,
-    RephraserContract,
-    RetrieverContract,
-    RewardContract,
-    TrainableEncoderContract,
-)
+from aesalign_core.testing.contracts.base import ComponentContract
+from aesalign_core.testing.contracts.encoders import EncoderContract, TrainableEncoderContract
+from aesalign_core.testing.contracts.judges import JudgeContract
+from aesalign_core.testing.contracts.objectives import ObjectiveContract
+from aesalign_core.testing.contracts.prompts import PromptsContract
+from aesalign_core.testing.contracts.rephrasers import RephraserContract
+from aesalign_core.testing.contracts.retrievers import RetrieverContract
+from aesalign_core.testing.contracts.rewards import CombinedRewardContract, RewardContract
 
 __all__ = [
     "CombinedRewardContract",

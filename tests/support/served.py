@@ -38,6 +38,11 @@ class Served:
     clients: list[httpx.Client] = field(default_factory=list)
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """What the page may load from."""
+        return (self.url, "data:")
+
+    @property
     def url(self) -> str:
         """Scheme, host and port."""
         return str(self.facts["url"]).rstrip("/")

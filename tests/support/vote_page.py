@@ -7,7 +7,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -68,6 +67,11 @@ class Served:
     def origin(self) -> str:
         """Scheme, host and port, as this machine reaches it."""
         return f"http://127.0.0.1:{urlsplit(self.url).port}"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What the page may load from."""
+        return (self.origin,)
 
     def person(self, name: str) -> Person:
         """Somebody who has given their name."""
@@ -220,10 +224,3 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield _serve
     for one in started:
         one.kill()
-
-
-def chromium() -> str | None:
-    """A browser that is installed."""
-    return next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )

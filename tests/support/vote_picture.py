@@ -15,8 +15,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from browser_page import chromium
 from PIL import Image, ImageEnhance, ImageFilter
-from vote_page import Served, chromium, start
+from vote_page import Served, start
 
 from aesalign_embedded.demo.sources import SOURCES
 

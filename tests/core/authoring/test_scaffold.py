@@ -10,7 +10,7 @@ import pytest
 
 from aesalign_core.authoring.checking import check
 from aesalign_core.authoring.scaffold import scaffold
-from aesalign_core.errors import PluginError
+from aesalign_core.errors import AesalignError, PluginError
 from aesalign_core.hookspecs import KINDS
 
 
@@ -80,5 +80,5 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PluginError, match="cannot write"):
+    with pytest.raises(AesalignError, match="cannot write"):
         scaffold("fine", "reward", tmp_path / "file")

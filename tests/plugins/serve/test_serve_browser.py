@@ -6,62 +6,23 @@ Screenshots are left in the test's folder, or in $AESALIGN_SCREENSHOTS if that i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from browser_page import DESKTOP, PHONE, Open, browser, chromium, open_page
 from served import Serve, Served
-from vote_page import chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytest.importorskip("playwright", reason="the browser tests need playwright")
 pytestmark = pytest.mark.skipif(chromium() is None, reason="the browser tests need chromium, which is not installed")
+__all__ = ["browser", "open_page"]
 
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 375, "height": 667}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True,
-    "color_scheme": "dark", "reduced_motion": "reduce",
-}  # fmt: skip
 QUERY = "a magenta photo"
-Open = Callable[..., "Page"]
 Shoot = Callable[["Page", str], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium that is installed, without a window."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Chromium refuses its sandbox to root, as which containers run tests.
-        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
-    """Opens the page in a browser of its own, and sees that nothing goes wrong in it and nothing leaves it."""
-    contexts, problems = [], []
-
-    def _open(served: Served, path: str = "/", **options: Any) -> Page:
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
-        page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-        page.on("request", lambda r: None if r.url.startswith((served.url, "data:")) else problems.append(r.url))
-        page.goto(served.url + path)
-        return page
-
-    yield _open
-    for context in contexts:
-        context.close()
-    assert not problems
 
 
 @pytest.fixture
