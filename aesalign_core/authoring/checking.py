@@ -83,7 +83,10 @@ def _installed(package: str | None) -> list[Target]:
     found = [(p, name) for p, name in points if wanted in (None, _normal(name))]
     if not found:
         hint = nearest(package or "", [name for _, name in points])
-        raise PluginError(f"no installed package {package!r} offers a plugin, and no folder of that name", hint=hint)
+        raise PluginError(
+            f"no installed package {package!r} offers a plugin, and no folder of that name holds a pyproject.toml",
+            hint=hint,
+        )
     return [Target(p.name, p.module, name, tuple(sys.path)) for p, name in sorted(found, key=lambda f: f[0].name)]
 
 
