@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aesalign_core.exporting.export import export
     from aesalign_core.gallery import Gallery
     from aesalign_core.indexing.index import index
+    from aesalign_core.indexing.reindex import reindex
     from aesalign_core.preferences.pairs import make_pairs
     from aesalign_core.protocols import (
         BuildContext,
@@ -59,6 +60,7 @@ _HOMES = {
     "export": "exporting.export",
     "index": "indexing.index",
     "make_pairs": "preferences.pairs",
+    "reindex": "indexing.reindex",
     "search": "searching",
 }
 
@@ -89,6 +91,7 @@ __all__ = [
     "hookimpl",
     "index",
     "make_pairs",
+    "reindex",
     "search",
 ]
 

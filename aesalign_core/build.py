@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, cast
 
 from aesalign_core import device as devices
 from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_name, run_of
 from aesalign_core.errors import ModelError, PluginError
 from aesalign_core.hookspecs import Kind
+from aesalign_core.locations import StoreUri
 from aesalign_core.messages import warn
 from aesalign_core.plugins import Registry, registry
 from aesalign_core.protocols import (
@@ -130,8 +131,20 @@ class Builder:
         """The recipe's rephraser."""
         return cast("Rephraser", self.component("rephraser", self.recipe.rephraser))
 
-    def retriever(self, location: Path) -> Retriever:
-        """The recipe's retriever, over the store at a location."""
+    def retriever(self, location: PurePath) -> Retriever:
+        """The recipe's retriever, over the store at a location.
+
+        Raises:
+            PluginError: The location is in an object store, and the retriever has no use for one.
+        """
+        name = self.recipe.retriever.use
+        if isinstance(location, StoreUri) and not getattr(
+            self.registry.factory("retriever", name), "object_stores", False
+        ):
+            raise PluginError(
+                f"the retriever {name!r} keeps no galleries in object stores, such as {location}",
+                hint="use --set retriever.use=lancedb, or a folder",
+            )
         return cast("Retriever", self.component("retriever", self.recipe.retriever, location=str(location)))
 
     def objective(self) -> Objective:

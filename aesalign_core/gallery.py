@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aesalign_core import versions
 from aesalign_core.errors import GalleryError, QueryError, SpaceMismatchError
+from aesalign_core.locations import locate
 from aesalign_core.messages import nearest
 from aesalign_core.types import Match, Scores, Vectors
 
@@ -34,7 +36,7 @@ class Gallery:
     """An open gallery. It shows what was there when it was opened.
 
     Attributes:
-        path: Its folder.
+        path: Its folder, or a place in an object store.
         space: The fingerprint of the image space that its vectors lie in.
         encoder_name: What the user called the encoder that filled it.
         dim: d, the width of its vectors.
@@ -42,7 +44,7 @@ class Gallery:
         retriever: The store.
     """
 
-    def __init__(self, path: Path, retriever: Retriever, metadata: dict[str, str]) -> None:
+    def __init__(self, path: PurePath, retriever: Retriever, metadata: dict[str, str]) -> None:
         self.path = path
         self.retriever = retriever
         self.space = metadata[SPACE_KEY]
@@ -52,13 +54,18 @@ class Gallery:
         self._statistics: dict[str, tuple[float, float]] = {}
 
     @classmethod
-    def open(cls, path: Path, builder: Builder) -> Gallery:
-        """Opens a gallery that `aesalign index` made.
+    def open(cls, path: PurePath | str, builder: Builder) -> Gallery:
+        """Opens a gallery that `aesalign index` made, in the version that is in use.
+
+        Args:
+            path: Its folder, `s3://bucket/…`, or either with `@VERSION`; see `versions`.
+            builder: Of the retriever.
 
         Raises:
             GalleryError: It is missing, damaged, or not one of ours.
         """
-        retriever = builder.retriever(path)
+        path = locate(path)
+        retriever = builder.retriever(versions.in_use(path))
         if not retriever.exists():
             raise GalleryError(
                 f"there is no gallery at {path}", hint=f"make one: aesalign index PHOTOS --gallery {path}"
@@ -142,7 +149,7 @@ class Gallery:
             yield self.retriever.fetch(ids, [column])
 
 
-def read_metadata(path: Path, retriever: Retriever) -> dict[str, str]:
+def read_metadata(path: PurePath, retriever: Retriever) -> dict[str, str]:
     """The metadata of a store that is one of our galleries.
 
     Raises:
@@ -158,7 +165,7 @@ def read_metadata(path: Path, retriever: Retriever) -> dict[str, str]:
     return metadata
 
 
-def check_space(path: Path, metadata: dict[str, str], encoder: Encoder) -> None:
+def check_space(path: PurePath, metadata: dict[str, str], encoder: Encoder) -> None:
     """Raises SpaceMismatchError unless a gallery's vectors lie in an encoder's image space."""
     if metadata[SPACE_KEY] == encoder.spaces.image:
         return
@@ -166,7 +173,7 @@ def check_space(path: Path, metadata: dict[str, str], encoder: Encoder) -> None:
     raise SpaceMismatchError(
         f"the gallery {path} was filled by the image tower of {filled_by!r} ({metadata[SPACE_KEY]}), not by that of"
         f" {encoder.name!r} ({encoder.spaces.image})",
-        hint=f"use --encoder {filled_by}, or fill another: aesalign index PHOTOS -g NEW --encoder {encoder.name}",
+        hint=f"use --encoder {filled_by}, or embed them again: aesalign reindex -g {path} --encoder {encoder.name}",
     )
 
 

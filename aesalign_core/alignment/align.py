@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -84,7 +84,7 @@ class AlignResult:
 
 def align(
     pairs_path: Path,
-    gallery_path: Path,
+    gallery_path: PurePath,
     out: Path,
     builder: Builder,
     *,

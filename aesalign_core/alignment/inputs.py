@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from aesalign_core import captions as captions_files
 from aesalign_core.alignment import run_folder
@@ -52,7 +52,7 @@ class Inputs:
 
 
 def read(
-    pairs_path: Path, gallery_path: Path, builder: Builder, captions: Path | None, photos_root: Path | None
+    pairs_path: Path, gallery_path: PurePath, builder: Builder, captions: Path | None, photos_root: Path | None
 ) -> Inputs:
     """Reads and checks everything; see `alignment.align` for the arguments and errors."""
     pairs = preference_store.read(pairs_path)

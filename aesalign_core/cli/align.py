@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,10 +80,10 @@ def command(
     if json:
         console.print_json(result.as_dict())
     else:
-        _show(result)
+        _show(result, gallery)
 
 
-def _show(result: AlignResult) -> None:
+def _show(result: AlignResult, gallery: PurePath) -> None:
     if result.already_finished:
         console.note(f"{result.run} was finished already; nothing was done")
     if result.resumed_from is not None:
@@ -103,9 +103,9 @@ def _show(result: AlignResult) -> None:
     if result.held_out:
         _show_held_out(result)
     if result.tuned == ("text",):
-        console.note(f"the gallery stays as it is: aesalign search QUERY -g GALLERY --encoder {result.run}")
+        console.note(f"the gallery stays as it is: aesalign search QUERY -g {gallery} --encoder {result.run}")
     else:
-        console.note(f"the image space is new: aesalign index PHOTOS -g NEW_GALLERY --encoder {result.run}")
+        console.note(f"the image space is new: aesalign reindex -g {gallery} --encoder {result.run}")
 
 
 def _show_held_out(result: AlignResult) -> None:

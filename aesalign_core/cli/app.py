@@ -20,6 +20,7 @@ from aesalign_core.cli import (
     judge,
     pairs,
     plugins,
+    reindex,
     rephrase,
     report,
     score,
@@ -74,7 +75,7 @@ def _root(
     """Options of the program itself."""
 
 
-for verb in (demo, index, search, rephrase, score, pairs, grid, align, export, report, serve):
+for verb in (demo, index, reindex, search, rephrase, score, pairs, grid, align, export, report, serve):
     app.command(verb.NAME)(verb.command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(judge.app, name="judge")

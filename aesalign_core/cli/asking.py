@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from aesalign_core.cli import console
@@ -23,8 +23,8 @@ _LISTS = (".jsonl", ".json", ".txt", ".run", ".trec", ".res")
 class Given:
     """The flags that say what is asked, and of what."""
 
-    gallery: Path | None
-    against_gallery: Path | None
+    gallery: PurePath | None
+    against_gallery: PurePath | None
     queries: Path | None
     captions: Path | None
     qrels: Path | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,7 +128,7 @@ def _aspects(items: Sequence[Item], path: Path) -> list[str]:
 
 
 def _galleries(
-    build: Builder, gallery: Path, against_gallery: Path | None, encoders: Sequence[Encoder]
+    build: Builder, gallery: PurePath, against_gallery: PurePath | None, encoders: Sequence[Encoder]
 ) -> tuple[Gallery, Gallery]:
     from aesalign_core.gallery import Gallery
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -116,7 +116,7 @@ def match_captions(read: Sequence[Caption], photos: Photos, *, photos_root: Path
     return matched
 
 
-def galleries(photos: Photos, build: Builder, against_gallery: Path | None) -> tuple[Photos, Photos]:
+def galleries(photos: Photos, build: Builder, against_gallery: PurePath | None) -> tuple[Photos, Photos]:
     """Where the old and the new encoder search.
 
     Raises:

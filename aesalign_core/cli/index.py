@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +51,7 @@ def command(
         _show(report, gallery)
 
 
-def _show(report: IndexReport, gallery: Path) -> None:
+def _show(report: IndexReport, gallery: PurePath) -> None:
     counts = {
         "added": report.added,
         "unchanged": report.unchanged,

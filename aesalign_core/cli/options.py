@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
+
+from aesalign_core.locations import locate
 
 DEBUG = "AESALIGN_DEBUG"
 
@@ -24,7 +26,12 @@ Set = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps or auto.")]
 Debug = Annotated[bool, typer.Option("--debug", callback=_debug, help="Show a traceback on errors.")]
-Gallery = Annotated[Path, typer.Option("--gallery", "-g", help="The gallery's folder.")]
+Gallery = Annotated[
+    PurePath,
+    typer.Option(
+        "--gallery", "-g", parser=locate, metavar="GALLERY", help="Its folder, s3://BUCKET/…, or GALLERY@VERSION."
+    ),
+]
 Encoder = Annotated[
     str | None,
     typer.Option(
@@ -52,8 +59,13 @@ OnlyCaptioned = Annotated[
     bool, typer.Option("--only-captioned", help="Search captioned photos only, as published protocols do.")
 ]
 AgainstGallery = Annotated[
-    Path | None,
-    typer.Option("--against-gallery", help="The new encoder's gallery, if its image tower is another."),
+    PurePath | None,
+    typer.Option(
+        "--against-gallery",
+        parser=locate,
+        metavar="GALLERY",
+        help="The new encoder's gallery, if its image tower is another.",
+    ),
 ]
 PhotosRoot = Annotated[Path | None, typer.Option("--photos-root", help="What relative files are below.")]
 Templates = Annotated[

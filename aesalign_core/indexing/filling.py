@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,7 @@ class Filling:
 
     def __init__(
         self,
-        gallery: Path,
+        place: PurePath,
         retriever: Retriever,
         encoder: Encoder,
         columns: Columns,
@@ -47,8 +47,8 @@ class Filling:
         self.retriever, self.encoder, self.columns, self.report = retriever, encoder, columns, report
         self.batch_size, self.workers = batch_size, workers
         self.progress, self.total = progress, report.photos
-        self.manifest = Manifest.read(gallery)
-        self.rows = _paths_by_id(retriever)
+        self.manifest = Manifest.read(place)
+        self.rows = paths_by_id(retriever)
         self.known = set(self.rows)
         self.files: dict[str, str] = {}
         self.states: dict[str, tuple[int, int]] = {}
@@ -185,7 +185,8 @@ class Filling:
         self.report.bad += [item for item in bad if item.path not in told]
 
 
-def _paths_by_id(retriever: Retriever) -> dict[str, str]:
+def paths_by_id(retriever: Retriever) -> dict[str, str]:
+    """The path of every row."""
     rows: dict[str, str] = {}
     for batch in retriever.scan(["id", "path"]):
         rows.update(zip(batch["id"].to_pylist(), batch["path"].to_pylist(), strict=True))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from aesalign_core import versions
 from aesalign_core.errors import GalleryError
 from aesalign_core.gallery import (
     DIM_KEY,
@@ -23,6 +24,7 @@ from aesalign_core.images.decoding import find_photos
 from aesalign_core.indexing.columns import Columns
 from aesalign_core.indexing.filling import Filling, Progress
 from aesalign_core.indexing.report import IndexReport
+from aesalign_core.locations import locate
 
 if TYPE_CHECKING:
     from aesalign_core.build import Builder
@@ -33,7 +35,7 @@ __all__ = ["IndexReport", "index"]
 
 def index(
     source: Path | Sequence[Path],
-    gallery: Path,
+    gallery: PurePath | str,
     builder: Builder,
     *,
     batch_size: int = 64,
@@ -49,7 +51,7 @@ def index(
 
     Args:
         source: A folder, a text file of paths, or paths.
-        gallery: The gallery's folder; made if it is not there.
+        gallery: Its folder, or `s3://bucket/…`; made if it is not there. The version in use is filled.
         builder: Of the encoder, the rewards and the retriever.
         batch_size: Photos per forward pass.
         workers: Decoding threads; None: one per core.
@@ -63,15 +65,17 @@ def index(
     """
     started = time.perf_counter()
     paths = _paths(source)
+    gallery = locate(gallery)
+    place = versions.in_use(gallery)
     report = IndexReport(str(gallery), photos=len(paths))
-    encoder, retriever = builder.encoder(), builder.retriever(gallery)
+    encoder, retriever = builder.encoder(), builder.retriever(place)
     columns = Columns(builder.rewards())
     if not retriever.exists():
-        retriever.create(dim=encoder.dim, rewards=columns.names, metadata=_metadata(encoder, columns))
+        retriever.create(dim=encoder.dim, rewards=columns.names, metadata=new_metadata(encoder, columns))
     check_space(gallery, read_metadata(gallery, retriever), encoder)
     with retriever.writing():
         columns.prepare(retriever, builder.warn)
-        run = Filling(gallery, retriever, encoder, columns, report, batch_size, workers, progress)
+        run = Filling(place, retriever, encoder, columns, report, batch_size, workers, progress)
         run.add(paths)
         run.agree(prune=prune)
         run.rescore()
@@ -89,7 +93,8 @@ def _paths(source: Path | Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(Path(os.path.abspath(p)) for p in source))  # noqa: PTH100 - links stay links
 
 
-def _metadata(encoder: Encoder, columns: Columns) -> dict[str, str]:
+def new_metadata(encoder: Encoder, columns: Columns) -> dict[str, str]:
+    """What a new store says of who fills it."""
     from aesalign_core import __version__
 
     return {

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 
-from aesalign_core.errors import AesalignError, GalleryError
-from aesalign_core.files import replacing
+from aesalign_core.locations import read_bytes, write_bytes
 from aesalign_core.messages import describe, warn
 
 NAME = "files.parquet"
+_LIMIT = 2**35
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,21 @@ class Entry:
 class Manifest:
     """Entries by absolute path."""
 
-    def __init__(self, location: Path, entries: dict[str, Entry] | None = None) -> None:
+    def __init__(self, location: PurePath, entries: dict[str, Entry] | None = None) -> None:
         self._path = location / NAME
         self.entries = entries or {}
 
     @classmethod
-    def read(cls, location: Path) -> Manifest:
+    def read(cls, location: PurePath) -> Manifest:
         """The manifest beside a gallery; an empty one if it is missing or damaged, which costs time only."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if not (location / NAME).exists():
-            return cls(location)
         try:
-            columns = pq.read_table(location / NAME, columns=["path", "size", "mtime", "id"]).to_pydict()
+            data = read_bytes(location / NAME, limit=_LIMIT)
+            if data is None:
+                return cls(location)
+            columns = pq.read_table(pa.BufferReader(data), columns=["path", "size", "mtime", "id"]).to_pydict()
             rows = zip(columns["path"], columns["size"], columns["mtime"], columns["id"], strict=True)
             return cls(location, {path: Entry(size, mtime, name) for path, size, mtime, name in rows})
         except Exception as error:
@@ -67,13 +69,9 @@ class Manifest:
                 "id": pa.array([e.id for e in entries], pa.string()),
             }
         )
-        try:
-            with replacing(self._path) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
-        except GalleryError:
-            raise
-        except AesalignError as error:
-            raise GalleryError(error.args[0], hint=error.hint) from error
+        written = pa.BufferOutputStream()
+        pq.write_table(table, written, compression="zstd")
+        write_bytes(self._path, written.getvalue())
 
     def known(self, path: str, size: int, mtime: int) -> str | None:
         """The id of a file's content, if the file has not been touched since it was read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -32,6 +31,6 @@ class GalleryRetriever(BaseRetriever):  # type: ignore[misc]
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         if self._opened is None:
             builder = Builder()
-            self._opened = Gallery.open(Path(self.gallery), builder), builder.encoder(self.encoder)
+            self._opened = Gallery.open(self.gallery, builder), builder.encoder(self.encoder)
         (result,) = search([query], *self._opened, k=self.k)
         return [Document(page_content=hit.path, metadata=hit.as_dict(), id=hit.id) for hit in result.hits]

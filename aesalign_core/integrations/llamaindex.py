@@ -23,7 +23,7 @@ class GalleryRetriever(BaseRetriever):  # type: ignore[misc]
 
     def __init__(self, gallery: str | Path, *, encoder: str | None = None, k: int = 10) -> None:
         builder = Builder()
-        self._gallery, self._encoder, self._k = Gallery.open(Path(gallery), builder), builder.encoder(encoder), k
+        self._gallery, self._encoder, self._k = Gallery.open(gallery, builder), builder.encoder(encoder), k
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -13,13 +13,14 @@ from aesalign_core.protocols.judges import Judge, WholeJudge
 from aesalign_core.protocols.objectives import Objective, ObjectiveOutput, PreferenceBatch
 from aesalign_core.protocols.prompts import Prompts
 from aesalign_core.protocols.rephrasers import Rephraser
-from aesalign_core.protocols.retrievers import Retriever
+from aesalign_core.protocols.retrievers import Droppable, Retriever
 from aesalign_core.protocols.rewards import CombinedReward, Reward
 
 __all__ = [
     "BuildContext",
     "CombinedReward",
     "ComponentFactory",
+    "Droppable",
     "Encoder",
     "Exportable",
     "Judge",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Retriever(Protocol):
     """A store of rows (id, path, width, height, vector, reward columns) that finds the nearest vectors.
 
-    One writer at a time. `metadata` is a flat map of strings, kept with the rows.
+    One writer at a time. `metadata` is a flat map of strings, kept with the rows. Its setting `location` is a folder;
+    one whose class says `object_stores = True` is given `s3://bucket/…`, too.
     """
 
     def exists(self) -> bool:
@@ -89,4 +90,13 @@ class Retriever(Protocol):
 
     def build_index(self) -> str:
         """Builds the approximate index that its settings ask for and says what it built."""
+        ...
+
+
+@runtime_checkable
+class Droppable(Protocol):
+    """A retriever that can remove its store: what `aesalign reindex --delete` asks for."""
+
+    def drop(self) -> None:
+        """Removes the rows with all that belongs to them, so that `exists` is False. Raises GalleryError."""
         ...

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from aesalign_core.errors import GalleryError, QueryError
+from aesalign_core.locations import StoreUri, locate
 from aesalign_core.protocols import BuildContext
 from aesalign_core.settings import Settings as BaseSettings
 from aesalign_core.types import Match, Scores, Vectors
-from aesalign_lancedb import checks, guard
+from aesalign_lancedb import checks
+from aesalign_lancedb.places import TABLE, Folder, Place, Store
 from aesalign_lancedb.rows import conform, schema_of
-from aesalign_lancedb.writing import LOCK, WriterLock, reason, storage_errors
+from aesalign_lancedb.writing import reason, storage_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE = "photos"
-_OURS = frozenset({f"{TABLE}.lance", LOCK, "files.parquet"})
 _COMPACT_EVERY = 128
 _COMPACT_LEAST = 8
 _KEEP_VERSIONS = timedelta(days=1)
 _IDS_TOGETHER = 2_000
 _MAX_WHERE = 10_000
+
+
+def _place(location: PurePath, context: BuildContext) -> Place:
+    return Store(location, context) if isinstance(location, StoreUri) else Folder(Path(location))
 
 
 class LanceRetriever:
@@ -38,11 +41,13 @@ class LanceRetriever:
     happens whole or not at all.
     """
 
+    object_stores: ClassVar[bool] = True
+
     class Settings(BaseSettings):
         """How to store and search.
 
         Attributes:
-            location: The database folder.
+            location: The database folder, or a place in an object store (`s3://bucket/…`).
             index: `none`: every search is exact. `ivf`: `build_index` makes an approximate index, and search uses it.
             partitions: Of the index; None: the square root of the number of photos.
             compressed: Product quantisation: a smaller index, whose candidates are refined by full vectors.
@@ -59,9 +64,8 @@ class LanceRetriever:
 
     def __init__(self, settings: Settings, context: BuildContext) -> None:
         self.settings = settings
-        self.location = Path(settings.location)
-        self._folder = self.location / f"{TABLE}.lance"
-        self._lock = WriterLock(self.location)
+        self.location = locate(settings.location)
+        self._place = _place(self.location, context)
         self._open_table: Any = None
         self._small_writes = 0
         self._depth = 0
@@ -70,8 +74,8 @@ class LanceRetriever:
 
     def exists(self) -> bool:
         """Whether the store is there already; also moves on to what other processes have written since."""
-        versions = self._folder / "_versions"
-        there = versions.is_dir() and any(versions.iterdir())
+        with storage_errors("open", self.location):
+            there = self._place.has_table()
         if self._open_table is not None:
             self._open_table = None if not there else self._open_table
             with storage_errors("read", self.location):
@@ -80,33 +84,27 @@ class LanceRetriever:
 
     def create(self, *, dim: int, rewards: Sequence[str], metadata: Mapping[str, str]) -> None:
         """Makes an empty store."""
-        import lancedb
-
         schema = schema_of(dim, [checks.reward_name(r) for r in rewards], metadata)
-        self._check_free()
+        self._place.check_free()
         with self.writing(), storage_errors("create", self.location):
             if self.exists():
                 raise GalleryError(f"there is a gallery at {self.location} already")
-            # What a killed creation left is no table yet.
-            shutil.rmtree(self._folder, ignore_errors=True)
-            with guard.whole(self._folder, size=0):
-                self._open_table = lancedb.connect(str(self.location)).create_table(TABLE, schema=schema)
+            self._place.clear()
+            with self._place.whole(size=0):
+                self._open_table = self._place.connect().create_table(TABLE, schema=schema)
 
-    def _check_free(self) -> None:
-        """Refuses to make a gallery where other things are."""
-        if self.location.exists() and not self.location.is_dir():
-            raise GalleryError(f"{self.location} is a file", hint="name a new folder")
-        if self.location.is_dir() and any(e.name not in _OURS for e in self.location.iterdir()):
-            raise GalleryError(f"the folder {self.location} holds other files", hint="name a new folder")
+    def drop(self) -> None:
+        """Removes the rows, with all that belongs to them."""
+        with self.writing(), storage_errors("delete", self.location):
+            self._open_table = None
+            self._place.connect().drop_table(TABLE)
 
     def _table(self) -> Any:
         if self._open_table is None:
             if not self.exists():
                 raise GalleryError(f"there is no gallery at {self.location}", hint="make one with aesalign index")
-            import lancedb
-
             with storage_errors("open", self.location):
-                self._open_table = lancedb.connect(str(self.location)).open_table(TABLE)
+                self._open_table = self._place.connect().open_table(TABLE)
             missing = [c for c in checks.FIXED if c not in self._open_table.schema.names]
             if missing:
                 self._open_table = None
@@ -141,7 +139,7 @@ class LanceRetriever:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Holds the right to write over several writes; tidies small files up at the end."""
-        with self._lock.held():
+        with self._place.held():
             self._depth += 1
             try:
                 yield
@@ -162,7 +160,7 @@ class LanceRetriever:
     @contextlib.contextmanager
     def _whole(self, action: str, size: int = 0) -> Iterator[None]:
         try:
-            with storage_errors(action, self.location), guard.whole(self._folder, size=size):
+            with storage_errors(action, self.location), self._place.whole(size=size):
                 yield
         except GalleryError:
             # The table on disk is as it was; the one in memory may not be.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
 
 from aesalign_core.errors import AesalignError, GalleryError
+from aesalign_core.locations import store_reason
 from aesalign_core.messages import describe
 
 LOCK = "writer.lock"
@@ -27,11 +28,11 @@ def reason(error: BaseException) -> tuple[str, str]:
     for pattern, words, hint in _KNOWN:
         if re.search(pattern, text, flags=re.IGNORECASE):
             return words, hint
-    return text[:300], ""
+    return store_reason(error) or (text[:300], "")
 
 
 @contextlib.contextmanager
-def storage_errors(action: str, location: Path) -> Iterator[None]:
+def storage_errors(action: str, location: PurePath) -> Iterator[None]:
     """Turns whatever storage raises into a GalleryError: `cannot <action> the gallery <location>: …`."""
     try:
         yield

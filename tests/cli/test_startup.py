@@ -10,9 +10,8 @@ import pytest
 HEAVY = ("torch", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow", "uvicorn",
          "starlette", "fastapi", "prometheus_client")  # fmt: skip
 VERBS = (
-    "demo", "index", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "serve", "judge",
-    "eval",
-    "plugins", "doctor",
+    "demo", "index", "reindex", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "serve",
+    "judge", "eval", "plugins", "doctor",
 )  # fmt: skip
 
 

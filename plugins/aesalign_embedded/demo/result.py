@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from aesalign_core.report import summary, wording
@@ -44,7 +44,7 @@ class DemoResult:
 
     out: Path
     report: Path
-    gallery: Path
+    gallery: PurePath
     photos: int
     rounds: tuple[Round, ...]
     measures: tuple[Measure, ...]
