@@ -188,13 +188,14 @@ class _Run:
         run.add(later)
 
     def _settle(self, old: Mapping[str, str], bad: list[BadFile]) -> set[str]:
-        """Removes what the old version no longer has, notes what the new one lacks; gives the photos of both.
+        """Takes over paths and removals, notes what the new version lacks; gives the photos of both.
 
         A file that holds another picture now is there as what it is now, as after `index`.
         """
         new = paths_by_id(self.new)
         paths, there = set(old.values()), set(new.values())
         self.new.delete([name for name, path in new.items() if name not in old and path not in paths])
+        self.new.set_paths({name: old[name] for name, path in new.items() if old.get(name, path) != path})
         reasons = {item.path: item.reason for item in bad}
         self.report.photos = len(old)
         self.report.left_out = [

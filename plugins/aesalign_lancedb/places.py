@@ -107,7 +107,7 @@ class Store:
 
     def has_table(self) -> bool:
         """Whether the store lists it."""
-        return TABLE in self.connect().table_names()
+        return TABLE in self.connect().list_tables().tables
 
     def check_free(self) -> None:
         """Nothing to do: other objects beside a table do not disturb it."""

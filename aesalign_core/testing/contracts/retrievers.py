@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import nullcontext
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from aesalign_core.build import Builder
 from aesalign_core.errors import AesalignError, GalleryError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.plugins import Registry
-from aesalign_core.protocols import Retriever
+from aesalign_core.protocols import Droppable, Retriever
 from aesalign_core.recipe import Recipe, Use
 from aesalign_core.testing.contracts.base import ComponentContract, Make
 from aesalign_core.types import Vectors
@@ -58,18 +59,20 @@ class RetrieverContract(ComponentContract):
 
     Attributes:
         filters: Whether `where` is an SQL condition that it understands; False: it refuses any, in one line.
+        locks: Whether its place can be locked; False, as for object stores: the rows of two writers are both there.
     """
 
     kind: ClassVar[Kind] = "retriever"
     filters: ClassVar[bool] = True
+    locks: ClassVar[bool] = True
 
     @pytest.fixture
-    def location(self, tmp_path: Path) -> Path:
+    def location(self, tmp_path: Path) -> PurePath:
         """Where the store lies."""
         return tmp_path / "store"
 
     @pytest.fixture
-    def make(self, settings: Mapping[str, Any], recipe: Recipe, plugins: Registry, location: Path) -> Make:
+    def make(self, settings: Mapping[str, Any], recipe: Recipe, plugins: Registry, location: PurePath) -> Make:
         """Builds a retriever over one location: the second sees what the first wrote."""
         use = Use(use=self.component, **settings)
         return lambda: Builder(recipe, found=plugins).component("retriever", use, location=str(location))
@@ -245,11 +248,25 @@ class RetrieverContract(ComponentContract):
         other = make()
         with store.writing():
             store.add(rows(2, start=700))
-            with pytest.raises(GalleryError):
+            with pytest.raises(GalleryError) if self.locks else nullcontext():
                 other.add(rows(2, start=800))
-        other.add(rows(2, start=800))
+        if self.locks:
+            other.add(rows(2, start=800))
+        assert other.exists()
         assert other.count() == ROWS + 4
         assert make().count() == ROWS + 4
+
+    def test_a_store_that_can_be_removed_is_gone(self, store: Retriever, make: Make) -> None:
+        """And another one can be made in its place; a retriever need not have `drop`."""
+        if not isinstance(store, Droppable):
+            return
+        store.drop()
+        for opened in (store, make()):
+            assert not opened.exists()
+            with pytest.raises(GalleryError):
+                opened.count()
+        store.create(dim=DIM, rewards=(), metadata=METADATA)
+        assert (store.count(), make().count()) == (0, 0)
 
 
 def _number(value: float | None) -> float | None:
