@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from aesalign_core.alignment import runs
+from aesalign_core.alignment.adapted import AdaptedEncoder
 from aesalign_core.evaluation.fronts import Front
 from aesalign_core.types import Vectors
 from benchmarks.alignment import variants
@@ -81,7 +82,9 @@ def _swept(world: World, strengths: Sequence[float], rank: Ranker) -> Front:
 
 def _at(world: World, run: Path, strength: float) -> Vectors:
     # As `RUN@STRENGTH` does, on towers that are built already.
-    encoder = runs.aligned(runs.read(run), world.encoder, strength=strength)
+    record = runs.read(run)
+    base = AdaptedEncoder(world.encoder) if record.recipe.align.tune == "adapter" else world.encoder
+    encoder = runs.aligned(record, base, strength=strength)
     return world.queries(encoder) @ world.images(encoder).T
 
 

@@ -57,6 +57,10 @@ GROUPS: dict[str, dict[str, Method]] = {
         "text: lambda_dpo": _objective(use="lambda_dpo"),
     },
     "strategies": {f"text: {name}": _grids(strategy=name) for name in ("repeat", "detail", "kw_dict", "reorg")},
+    "adapter": {
+        "text: adapter": _align(tune="adapter"),
+        **{f"text: adapter, rate {rate:g}": _align(tune="adapter", learning_rate=rate) for rate in (5e-5, 1e-3)},
+    },
     "low rank": {
         "text: rank 32": _align(text_lora_rank=32),
         "both: whole heads": _align(tune="both", batch_size=32),

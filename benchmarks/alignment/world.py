@@ -15,6 +15,7 @@ import torch
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from aesalign_core import Builder, Gallery, Recipe, TrainableEncoder, align, index, make_pairs, plugins
+from aesalign_core.alignment.adapted import AdaptedEncoder
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.captions import Caption, write_captions
 from aesalign_core.fingerprints import fingerprint
@@ -218,7 +219,10 @@ class World:
 
     def queries(self, encoder: TrainableEncoder) -> Vectors:
         """(q, d) embeddings of the captions."""
-        return cast("Vectors", embed(encoder.text_head(), self.text_features).numpy())  # type: ignore[arg-type]
+        features = self.text_features
+        if isinstance(encoder, AdaptedEncoder):  # whose features are the embeddings of its base
+            features = torch.from_numpy(self.queries(self.encoder))
+        return cast("Vectors", embed(encoder.text_head(), features).numpy())  # type: ignore[arg-type]
 
     def images(self, encoder: TrainableEncoder) -> Vectors:
         """(n, d) embeddings of the judged photographs: the gallery's own where the image tower is the same."""

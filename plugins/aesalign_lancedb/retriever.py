@@ -50,7 +50,8 @@ class LanceRetriever:
             location: The database folder, or a place in an object store (`s3://bucket/…`).
             index: `none`: every search is exact. `ivf`: `build_index` makes an approximate index, and search uses it.
             partitions: Of the index; None: the square root of the number of photos.
-            compressed: Product quantisation: a smaller index, whose candidates are refined by full vectors.
+            compressed: A smaller index, a bit per number by rotation quantisation (of widths that are no multiple of
+                8: product quantisation), whose candidates are refined by full vectors.
             nprobes: Partitions that a search visits.
             refine_factor: Candidates per result that are compared again by full vectors, with `compressed`.
         """

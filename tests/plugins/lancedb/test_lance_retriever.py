@@ -214,16 +214,17 @@ def test_a_killed_creation_is_made_again(tmp_path):
     assert store.metadata() == {"a": "b"}
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-def test_the_approximate_index_finds_nearly_everything_and_new_rows_too(tmp_path, compressed):
+@pytest.mark.parametrize(("kind", "dim"), [("IVF_FLAT", 16), ("IVF_RQ", 16), ("IVF_PQ", 20)])
+def test_the_approximate_index_finds_nearly_everything_and_new_rows_too(tmp_path, kind, dim):
+    compressed = kind != "IVF_FLAT"
     store = opened(tmp_path / "g", index="ivf", partitions=8, nprobes=4, compressed=compressed)
-    store.create(dim=16, rewards=[], metadata={})
-    vectors, queries = unit(1200, dim=16), unit(20, seed=5, dim=16)
+    store.create(dim=dim, rewards=[], metadata={})
+    vectors, queries = unit(1200, dim=dim), unit(20, seed=5, dim=dim)
     store.add(rows(vectors[:200]))
     assert "too few" in store.build_index()
     store.add(rows(vectors[200:1000], start=200))
     told = store.build_index()
-    assert told == f"{'IVF_PQ' if compressed else 'IVF_FLAT'} index of 8 partitions over 1000 photos"
+    assert told == f"{kind} index of 8 partitions over 1000 photos"
     store.add(rows(vectors[1000:], start=1000))
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     found = store.search(queries, k=10)
