@@ -2,7 +2,8 @@
 
 One run prints
 
-- peak memory of fresh processes that write them and that build the IVF index over them (goal: under 2 GB);
+- peak memory of fresh processes that write them, that build the IVF index over them (goal for both: under 2 GB), and
+  that learn which photos are there, as `aesalign index` does to add only what is new;
 - for several numbers of visited partitions, with and without refinement: recall@10 against exact search (goal: 0.95),
   and the median and 95th percentile of a query's latency, over exact search's query by query in the same run;
 - the rates that `benchmarks.scaling.costs` computes larger galleries from.
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from aesalign_core import Builder, Recipe, Retriever
+from aesalign_core.indexing.filling import paths_by_id
 from aesalign_core.recipe import Use
 from aesalign_core.types import Vectors
 from benchmarks.measuring import own_peak, peak_of
@@ -33,6 +35,7 @@ from benchmarks.scaling.synthetic import Synthetic
 
 K = 10
 MEMORY_GOAL, RECALL_GOAL = 2000.0, 0.95
+STEPS = ("nothing", "fill", "build", "know")
 BATCH = 10_000
 """Rows per write."""
 WARM_UP = 5
@@ -66,6 +69,11 @@ def fill(folder: Path, rows: int, dim: int, seed: int) -> None:
 def build(folder: Path) -> None:
     """Builds the index."""
     print(_store(folder, index="ivf", compressed=True).build_index(), file=sys.stderr)
+
+
+def know(folder: Path) -> None:
+    """Reads which photos the gallery holds."""
+    assert paths_by_id(_store(folder))
 
 
 def latencies(store: Retriever, queries: Vectors) -> tuple[list[float], list[list[str]]]:
@@ -111,15 +119,26 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     child = [sys.executable, "-m", "benchmarks.scaling", "--rows", str(given.rows), "--dim", str(given.dim),
              "--seed", str(given.seed), "--folder", str(place), "--only"]  # fmt: skip
     found: dict[str, Any] = {"rows": given.rows, "dim": given.dim}
-    for step in ("nothing", "fill", "build"):
+    for step in STEPS:
         before = _bytes(place)
         started = time.perf_counter()
         peak = peak_of([*child, step])
         found[step] = {"peak_mb": peak, "seconds": time.perf_counter() - started,
                        "bytes_per_row": (_bytes(place) - before) / given.rows}  # fmt: skip
+    found["settled_bytes"] = _settled(place) / given.rows
     found["searches"] = compared(place, Synthetic(given.dim, seed=given.seed).queries(given.queries))
     found["search_peak_mb"] = own_peak()
     return found
+
+
+def _settled(place: Path) -> int:
+    """Bytes of the table's own files, without those that only older versions refer to, kept for a day."""
+    from datetime import timedelta
+
+    import lancedb
+
+    lancedb.connect(str(place)).open_table("photos").optimize(cleanup_older_than=timedelta(0))
+    return _bytes(place)
 
 
 def _bytes(folder: Path) -> int:
@@ -128,10 +147,15 @@ def _bytes(folder: Path) -> int:
 
 def _show(found: dict[str, Any]) -> None:
     print(f"{found['rows']:,} vectors of {found['dim']} numbers")
-    for step, goal in (("nothing", None), ("fill", MEMORY_GOAL), ("build", MEMORY_GOAL)):
+    for step, goal in zip(STEPS, (None, MEMORY_GOAL, MEMORY_GOAL, None), strict=True):
         row = found[step]
         told = f", {found['rows'] / row['seconds']:,.0f} rows/s, {row['bytes_per_row']:,.0f} B a row" if goal else ""
         print(f"{step:<8}{row['peak_mb']:8,.0f} MB peak, {row['seconds']:6.1f} s{told}{_met(row['peak_mb'], goal)}")
+    known = 1e6 * (found["know"]["peak_mb"] - found["nothing"]["peak_mb"]) / found["rows"]
+    print(
+        f"a photo that is known takes {known:,.0f} B of memory; rows with their old versions cleared away take"
+        f" {found['settled_bytes']:,.0f} B each"
+    )
     exact, *ways = found["searches"]
     print(f"{'way':<28}{'recall@10':<20}{'median':>9}{'p95':>9}  over exact")
     print(f"{'exact':<28}{'1':<20}{exact['median_ms']:6.1f} ms{exact['p95_ms']:6.1f} ms")
@@ -155,7 +179,7 @@ def _arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=("nothing", "fill", "build"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser.parse_args(arguments)
 
@@ -168,6 +192,8 @@ def main() -> None:
             fill(given.folder, given.rows, given.dim, given.seed)
         elif given.only == "build":
             build(given.folder)
+        elif given.only == "know":
+            know(given.folder)
         else:
             import lancedb  # noqa: F401 - what every process that opens a gallery has loaded
         print(own_peak())
