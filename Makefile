@@ -6,7 +6,7 @@ PHOTOS ?= ../shared/photos
 # A file of tests stays in one process, as its tests share galleries; each process keeps to one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: install test test-fast lint format check demo bench bench-training bench-alignment bench-serving train clean
+.PHONY: install test test-fast lint format check demo bench bench-training bench-alignment bench-serving bench-scaling train clean
 
 install: $(VENV)/.installed
 
@@ -46,6 +46,9 @@ bench-alignment: install ## the aligned encoder against every trick that needs n
 
 bench-serving: install ## the service with batching and without, and a search against what it replaces
 	$(BIN)/python -m benchmarks.serving --photos $(PHOTOS)
+
+bench-scaling: install ## a million vectors: memory, recall and latency of the index
+	$(BIN)/python -m benchmarks.scaling
 
 train: install ## the embedded heads again, from the photographs
 	$(BIN)/python -m aesalign_embedded.training projections --photos $(PHOTOS)

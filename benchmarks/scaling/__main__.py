@@ -137,7 +137,7 @@ def _settled(place: Path) -> int:
 
     import lancedb
 
-    lancedb.connect(str(place)).open_table("photos").optimize(cleanup_older_than=timedelta(0))
+    lancedb.connect(str(place)).open_table("photos").optimize(cleanup_older_than=timedelta(seconds=1))
     return _bytes(place)
 
 

@@ -14,6 +14,7 @@ from tiny_alignment import HELD_OUT, World, queries
 
 from aesalign_core.alignment.adapted import AdaptedEncoder
 from aesalign_core.alignment.align import align
+from aesalign_core.alignment.log import read_metrics
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.errors import AlignmentError, ModelError
 from aesalign_core.protocols import Encoder, TrainableEncoder
@@ -102,6 +103,22 @@ def test_it_can_be_low_rank(world: World, tmp_path: Path) -> None:
     made = world.align(tmp_path / "run", tune="adapter", text_lora_rank=2)
     change = load_file(made.run / "aligned.safetensors")["text.weight"].numpy() - np.eye(colours.DIM)
     assert np.linalg.matrix_rank(change, tol=1e-4) == 2
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(0.03, True), (1e-9, False)])
+def test_its_best_step_is_kept_above_a_floor_on_recall(world: World, tmp_path: Path, rate: float, kept: bool) -> None:
+    floor = 0.9
+    guard = {"recall_floor": floor, "held_out": 0.5, "watch_every": 5}
+    made = world.align(tmp_path / "run", tune="adapter", learning_rate=rate, **guard)
+    base, found = (colours.builder().encoder().encode_texts(TEXTS), at(made.run).encode_texts(TEXTS))
+    if not kept:  # nothing was gained: the base's own weights
+        assert made.kept == 0
+        np.testing.assert_array_equal(found, base)
+        return
+    looks = {int(look["step"]): look for look in read_metrics(made.run / "watch.jsonl")}
+    above = [step for step, look in looks.items() if look["recall_kept"] >= floor and look["reward_low"] > 0]
+    assert made.kept == max(above, key=lambda step: looks[step]["reward_gain"])
+    assert not np.allclose(found, base, atol=1e-3)
 
 
 def test_an_adapted_run_can_be_aligned_further_but_has_no_image_head(run: Path, world: World, tmp_path: Path) -> None:
