@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -66,3 +67,8 @@ def workers(launcher: int) -> dict[int, int]:
         if ranks:
             found[ranks[0]] = int(child)
     return found
+
+
+def kill(process: int) -> None:
+    """As a machine that runs out of memory does."""
+    os.kill(process, signal.SIGKILL)
