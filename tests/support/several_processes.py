@@ -1,8 +1,9 @@
 """Trains in each of a launcher's processes, one case after the other: `python -m several_processes WORLD OUT JSON`.
 
-JSON is a list of cases: `run`, the RUN folder's name, and optionally `settings`, `captions` (false: none), `stop` (the
-step after which the main process fails), `odd` (a rank that is given another learning rate), `idle` (whether the text
-head has a weight that no gradient reaches). What each process was told is in `OUT/RUN.RANK.json`.
+JSON is a list of cases: `run`, the RUN folder's name, and optionally `begun` (the folder that it is in, instead of
+OUT), `settings`, `captions` (false: none), `stop` (the step after which the main process fails), `odd` (a rank that is
+given another learning rate), `idle` (whether the text head has a weight that no gradient reaches). What each process was
+told is in `OUT/RUN.RANK.json`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def train(world: World, out: Path, case: dict[str, Any]) -> dict[str, Any]:
         colours.ColourEncoder.text_head = lambda self: Idle(own(self))  # type: ignore
     try:
         captions = case.get("captions", True)
-        return {"result": world.align(out / case["run"], progress=progress, captions=captions, **settings).as_dict()}
+        folder = Path(case.get("begun", out)) / case["run"]
+        return {"result": world.align(folder, progress=progress, captions=captions, **settings).as_dict()}
     except (AesalignError, InterruptedError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
     finally:

@@ -77,8 +77,8 @@ def test_one_speaks_for_all(world: World, whole: Path, recipe: Path, plugins: Pa
     [
         (["-p", "none.parquet"], "there are no pairs at none.parquet"),
         (["--set", "align.stepz=3"], "[align]: unknown key 'stepz'"),
-        (["--set", "align.learning_rate=1e30"], "the loss or its gradient is not finite at step "),
-        (["--set", "align.steps=4000", "--set", "align.checkpoint_every=4000"], "cannot write {out}/metrics.jsonl: "),
+        (["--set", "objective.beta=1e38"], "the loss or its gradient is not finite at step "),
+        (["--set", "align.steps=4000", "--set", "align.checkpoint_every=4000"], "cannot write {out}/metrics.jsonl"),
     ],
     ids=["file", "setting", "loss", "disk"],
 )
