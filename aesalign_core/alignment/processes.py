@@ -148,7 +148,7 @@ class Joined(Processes):
         from accelerate.utils import reduce
 
         with _connected():
-            return bool(reduce(torch.tensor([float(flag)], device=self._device), reduction="max").item())
+            return bool(reduce(torch.tensor([float(flag)], device=self._device), reduction="sum").item())
 
     def of_main(self, value: _T) -> _T:
         """See `Processes`."""

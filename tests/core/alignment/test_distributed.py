@@ -21,6 +21,7 @@ from aesalign_core.alignment.pretraining import contrastive_loss
 from aesalign_core.alignment.trainer import Trainer
 from aesalign_core.errors import SettingsError
 
+pytestmark = pytest.mark.timeout(600)
 KL = {"kl_weight": 1.0, "kl_candidates": 20}
 CASES: dict[str, dict[str, Any]] = {
     "both": {"settings": {"tune": "both", "micro_batch": 4, **KL}},

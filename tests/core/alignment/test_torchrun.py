@@ -20,7 +20,7 @@ from aesalign_core.alignment.align import AlignResult
 from aesalign_core.alignment.log import read_metrics
 from aesalign_core.errors import AlignmentError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SETTINGS: dict[str, Any] = {"tune": "both", "kl_weight": 1.0, "kl_candidates": 20}
 
 
