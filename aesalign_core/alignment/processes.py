@@ -80,9 +80,6 @@ class Processes:
         """
         yield
 
-    def leave(self) -> None:
-        """Parts from the others, when all is done."""
-
 
 ALONE = Processes()
 
@@ -99,6 +96,14 @@ def join(device: str) -> Processes:
     return Joined(torch.device(device)) if launcher.count() > 1 else ALONE
 
 
+def part() -> None:
+    """Parts from the other processes, if there are any, at the end of a program."""
+    if launcher.count() > 1:
+        from accelerate import PartialState
+
+        PartialState().destroy_process_group()
+
+
 class Joined(Processes):
     """One of several processes; see `join`."""
 
@@ -110,13 +115,18 @@ class Joined(Processes):
                 f"training in {launcher.count()} processes needs the accelerate library",
                 hint="pip install 'aesalign[distributed]', or run aesalign align without a launcher",
             ) from None
-        with _connected("cannot be connected"):
-            self._state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
-        self._device = device
-        self.rank, self.count = self._state.process_index, self._state.num_processes
-        if self.count != launcher.count() or self._state.device.type != device.type:
+        try:
+            state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
+        except (RuntimeError, ValueError, OSError) as error:
             raise AlignmentError(
-                f"accelerate has {self.count} processes on {self._state.device}, not {launcher.count()} on {device}",
+                f"the {launcher.count()} processes cannot be connected: {describe(error)[:160]}",
+                hint="check the launcher's address and port",
+            ) from error
+        self._device = device
+        self.rank, self.count = state.process_index, state.num_processes
+        if self.count != launcher.count() or state.device.type != device.type:
+            raise AlignmentError(
+                f"accelerate has {self.count} processes on {state.device}, not {launcher.count()} on {device}",
                 hint="name the device that accelerate uses, by --device",
             )
 
@@ -189,10 +199,6 @@ class Joined(Processes):
             found = gather_object([(self.rank, words)] if failure is not None else [])
         return [(int(rank), words) for rank, words in found]
 
-    def leave(self) -> None:
-        """See `Processes`."""
-        self._state.destroy_process_group()
-
 
 def _of_others(failures: list[tuple[int, str | None]], count: int) -> BaseException:
     rank, words = failures[0]
@@ -202,12 +208,12 @@ def _of_others(failures: list[tuple[int, str | None]], count: int) -> BaseExcept
 
 
 @contextlib.contextmanager
-def _connected(what: str = "have lost one another") -> Iterator[None]:
-    """Turns a failed connection into one clear error."""
+def _connected() -> Iterator[None]:
+    """Turns a connection that broke into one clear error."""
     try:
         yield
-    except (RuntimeError, ValueError, OSError) as error:
+    except RuntimeError as error:
         raise AlignmentError(
-            f"the {launcher.count()} processes {what}: {describe(error)[:160]}",
-            hint="run the same command again; a training goes on from its last checkpoint",
+            f"another of the {launcher.count()} processes is gone",
+            hint="it may have told why; run the same command again, and it goes on from the last checkpoint",
         ) from error

@@ -64,6 +64,7 @@ def command(
     from json import dumps as quote
 
     from aesalign_core import launcher
+    from aesalign_core.alignment import processes
     from aesalign_core.alignment.align import align
 
     changes = [
@@ -78,6 +79,7 @@ def command(
             pairs, gallery, out, build,
             captions=captions, photos_root=photos_root, features=features, progress=progress, resume=resume,
         )  # fmt: skip
+    processes.part()
     if launcher.rank() != 0:
         return
     if json:
