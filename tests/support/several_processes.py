@@ -1,9 +1,9 @@
 """Trains in each of a launcher's processes, one case after the other: `python -m several_processes WORLD OUT JSON`.
 
 JSON is a list of cases: `run`, the RUN folder's name, and optionally `begun` (the folder that it is in, instead of
-OUT), `settings`, `captions` (false: none), `stop` (the step after which the main process fails), `odd` (a rank that
-is given another learning rate), `idle` (whether the text head has a weight that no gradient reaches). What each
-process was told is in `OUT/RUN.RANK.json`.
+OUT), `settings`, `objective`, `captions` (false: none), `stop` (the step after which the main process fails), `odd` (a
+rank that is given another learning rate), `idle` (whether the text head has a weight that no gradient reaches). What
+each process was told is in `OUT/RUN.RANK.json`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from typing import Any
 
 import colours
 import torch
-from tiny_alignment import World
+from tiny_alignment import QUICK, World
 
+from aesalign_core.alignment.align import align
+from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.errors import AesalignError
+from aesalign_core.recipe import Use
 
 
 class Idle(torch.nn.Linear):
@@ -44,9 +47,12 @@ def train(world: World, out: Path, case: dict[str, Any]) -> dict[str, Any]:
     if case.get("idle"):
         colours.ColourEncoder.text_head = lambda self: Idle(own(self))  # type: ignore
     try:
-        captions = case.get("captions", True)
+        objective = Use(use=case.get("objective", "ranked_dpo"))
+        build = colours.builder(objective=objective, align=AlignSettings(**{**QUICK, **settings}))
+        captions = world.captions if case.get("captions", True) else None
         folder = Path(case.get("begun", out)) / case["run"]
-        return {"result": world.align(folder, progress=progress, captions=captions, **settings).as_dict()}
+        result = align(world.pairs, world.gallery, folder, build, captions=captions, progress=progress)
+        return {"result": result.as_dict()}
     except (AesalignError, InterruptedError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
     finally:

@@ -32,6 +32,10 @@ CASES: dict[str, dict[str, Any]] = {
     "kept": {"settings": {"recall_floor": 0.5, "held_out": 0.5, "watch_every": 5, "steps": 15}},
     "one query": {"settings": {"batch_size": 1, "steps": 10}, "captions": False},
     "idle": {"settings": {"steps": 12}, "idle": True},
+    **{
+        name: {"settings": {"tune": "both", "steps": 3}, "objective": name}
+        for name in ("ipo", "slic", "plackett_luce", "lambda_dpo", "reward_distillation")
+    },
 }
 """Each is run by one, two and three processes."""
 STOPPED = {"settings": {"tune": "both", "steps": 20, **KL}, "stop": 14}

@@ -101,6 +101,16 @@ def test_a_failure_is_told_once_and_ends_all(
     assert reason.format(out=out) in line
 
 
+def test_what_breaks_in_another_process_alone_is_told_too(world: World, recipe: Path, tmp_path: Path) -> None:
+    env = launching.environment(launching.plugin(tmp_path / "plugins", colours="colours", fragile="fragile"))
+    arguments = align(world, recipe, tmp_path / "run", "--objective", "fragile")
+    done = launching.launch(2, *arguments, env=env, cwd=tmp_path)
+    assert done.returncode != 0
+    reason, *rest = own_lines(done.stderr)
+    assert reason.startswith("aesalign: internal error: RuntimeError: this process alone broke (")
+    assert all(line.startswith("aesalign: error: another of the 2 processes is gone") for line in rest)
+
+
 def test_without_accelerate_it_says_what_to_install(world: World, recipe: Path, tmp_path: Path) -> None:
     folder = launching.plugin(tmp_path / "plugins", colours="colours")
     (folder / "sitecustomize.py").write_text("import sys\nsys.modules['accelerate'] = None\n")
