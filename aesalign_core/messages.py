@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from aesalign_core import launcher
+
 _JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and others are written
 
 
@@ -47,10 +49,12 @@ def _visible(character: str) -> str:
 
 
 def warn(message: str) -> None:
-    """One warning line on stderr."""
-    print(f"aesalign: warning: {message}", file=sys.stderr)  # noqa: T201
+    """One warning line on stderr; of several processes of a launcher the first says it."""
+    if launcher.rank() == 0:
+        print(f"aesalign: warning: {message}", file=sys.stderr)  # noqa: T201
 
 
 def note(message: str) -> None:
-    """One line on stderr that people should know."""
-    print(f"aesalign: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    """One line on stderr that people should know; of several processes of a launcher the first says it."""
+    if launcher.rank() == 0:
+        print(f"aesalign: {message}", file=sys.stderr, flush=True)  # noqa: T201

@@ -6,23 +6,23 @@ are computed once; steps are taken, with a checkpoint now and then; the trained 
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from aesalign_core.alignment import checkpoints, run_folder, runs
 from aesalign_core.alignment import data as training_data
 from aesalign_core.alignment import guard as guarding
-from aesalign_core.alignment.data import PhaseProgress
-from aesalign_core.alignment.events import Events, Interruption
-from aesalign_core.alignment.guard import Guard
+from aesalign_core.alignment import loop, run_folder, runs
+from aesalign_core.alignment import processes as processes_of_a_run
+from aesalign_core.alignment.data import PhaseProgress, TrainingData
+from aesalign_core.alignment.events import Events
 from aesalign_core.alignment.inputs import Inputs, describe, read
-from aesalign_core.alignment.log import Metrics, MetricsLog, read_metrics
+from aesalign_core.alignment.log import Metrics, read_metrics
+from aesalign_core.alignment.processes import Processes
 from aesalign_core.alignment.runs import RunRecord
 from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.alignment.trainer import Trainer
@@ -97,7 +97,8 @@ def align(
     """Trains an encoder's heads on preference grids.
 
     A run that was stopped, killed, or ran out of disk goes on when it is called again with the same arguments, and
-    ends, on the CPU, with the very weights that it would have had.
+    ends, on the CPU, with the very weights that it would have had. Under a launcher each process calls it, and all
+    get the same result.
 
     Args:
         pairs_path: Grids, from `make_pairs`.
@@ -117,30 +118,63 @@ def align(
         SpaceMismatchError: Grids, gallery and encoder do not belong together.
         KeyboardInterrupt: Ctrl-C, after the step it came in was finished and a checkpoint written.
     """
-    inputs = read(pairs_path, gallery_path, builder, captions, photos_root)
-    settings, objective = builder.recipe.align, builder.objective()
-    with run_folder.locked(out):
-        record = run_folder.begin(out, describe(inputs, builder), inputs.recipe, resume=resume)
-        if record.finished and _intact(out, record, builder):
-            return _result(out, inputs, record, settings, already_finished=True)
+    processes = processes_of_a_run.join(builder.device)
+    with processes.together():
+        inputs = read(pairs_path, gallery_path, builder, captions, photos_root)
+        settings, objective = builder.recipe.align, builder.objective()
+        own = describe(inputs, builder)
+    theirs = processes.of_main(own)
+    with contextlib.ExitStack() as held:
+        with processes.together():
+            run_folder.check_same(theirs, own)
+        record = processes.by_main(lambda: _begin(out, inputs, own, resume, held))
+        if processes.by_main(lambda: record.finished and _intact(out, record, builder)):
+            return processes.by_main(lambda: _result(out, inputs, record, settings, already_finished=True))
         if settings.pretraining_weight and not inputs.captions:
             builder.warn(f"the pre-training loss is {inputs.pretraining}; retrieval accuracy may fall unnoticed")
-        for leftover in (out / runs.FEATURES).glob(".*.npy"):  # of a run that was killed; this one holds the lock
-            leftover.unlink()
-        data = training_data.prepare(inputs, settings, features or out / runs.FEATURES, progress or _silent)
-        trainer = Trainer(data, objective, settings)
+        told = progress if progress and processes.is_main else _silent
+        data = _prepare(inputs, settings, features or out / runs.FEATURES, told, processes)
+        with processes.together():
+            trainer = Trainer(data, objective, settings, processes)
         base = trainer.trained()
-        resumed_from = _resume(out, trainer)
+        resumed_from = loop.resume(out, trainer)
         events = Events(builder.registry, builder.warn, str(out))
-        events.started(settings.model_dump(mode="json"))
-        _train(out, trainer, events, progress or _silent)
-        kept, weights = _best(out, trainer, base)
-        record = run_folder.finish(out, record, weights, kept)
-        loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
-        events.finished(trainer.steps_done)
-    result = _result(out, inputs, record, settings, resumed_from=resumed_from)
+        processes.by_main(lambda: events.started(settings.model_dump(mode="json")))
+        loop.train(out, trainer, events, told)
+        record = processes.by_main(lambda: _finish(out, trainer, base, record, events))
+    result = processes.by_main(lambda: _result(out, inputs, record, settings, resumed_from=resumed_from))
     _warn(result, settings, builder)
     return result
+
+
+def _begin(out: Path, inputs: Inputs, record: RunRecord, resume: bool, held: contextlib.ExitStack) -> RunRecord:
+    """Locks the folder for as long as `held` lasts, and begins the run or goes on with it."""
+    held.enter_context(run_folder.locked(out))
+    for leftover in (out / runs.FEATURES).glob(".*.npy"):  # of a run that was killed; this one holds the lock
+        leftover.unlink()
+    return run_folder.begin(out, record, inputs.recipe, resume=resume)
+
+
+def _finish(out: Path, trainer: Trainer, base: dict[str, Tensor], record: RunRecord, events: Events) -> RunRecord:
+    """Writes the weights that are kept, and the plot."""
+    kept, weights = loop.best(out, trainer, base)
+    done = run_folder.finish(out, record, weights, kept)
+    loss_plot.draw(out / runs.METRICS, out / runs.PLOT)
+    events.finished(trainer.steps_done)
+    return done
+
+
+def _prepare(
+    inputs: Inputs, settings: AlignSettings, folder: Path, progress: PhaseProgress, processes: Processes
+) -> TrainingData:
+    """The main process computes what the others then read."""
+    found: TrainingData | None = None
+    for turn in (True, False):
+        with processes.together():
+            if processes.is_main is turn:
+                found = training_data.prepare(inputs, settings, folder, progress)
+    assert found is not None  # noqa: S101 - a process is the main one or is not
+    return found
 
 
 def _intact(out: Path, record: RunRecord, builder: Builder) -> bool:
@@ -164,63 +198,6 @@ def _warn(result: AlignResult, settings: AlignSettings, builder: Builder) -> Non
             f"no step gained reward on held-out queries and kept {settings.recall_floor:.0%} of their recall: the run"
             " holds the weights it began with; train more gently, or lower align.recall_floor"
         )
-
-
-def _resume(out: Path, trainer: Trainer) -> int | None:
-    checkpoint = checkpoints.newest(out / runs.CHECKPOINTS)
-    if checkpoint is None:
-        return None
-    trainer.restore(checkpoint)
-    return checkpoint.step
-
-
-def _train(out: Path, trainer: Trainer, events: Events, progress: PhaseProgress) -> None:
-    """Takes the steps that are left."""
-    settings, data = trainer.settings, trainer.data
-    device = data.reference.device
-    log, guard = MetricsLog(out / runs.METRICS, after=trainer.steps_done), Guard.begun(out / runs.WATCH, trainer)
-    started = time.monotonic() - log.seconds
-    try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), Interruption() as interruption:
-            while trainer.steps_done < settings.steps:
-                metrics = trainer.advance() | {"seconds": round(time.monotonic() - started, 3)}
-                step, last = trainer.steps_done, trainer.steps_done == settings.steps
-                if step % settings.log_every == 0 or step == 1 or last:
-                    with checkpoints.storage_errors(out / runs.METRICS):
-                        log.append(metrics)
-                    events.step(step, metrics)
-                progress("training", step, settings.steps, metrics)
-                if guard is not None and (look := guard.look(step)):
-                    events.watched(step, look)
-                better = guard is not None and guard.best == step
-                if step % settings.checkpoint_every == 0 or last or better or interruption.requested:
-                    _save(out, trainer, log, guard)
-                if interruption.requested:
-                    raise KeyboardInterrupt(f"stopped after step {step}; the same command goes on from there")
-    finally:
-        log.close()
-        if guard is not None:
-            guard.close()
-
-
-def _save(out: Path, trainer: Trainer, log: MetricsLog, guard: Guard | None) -> None:
-    with checkpoints.storage_errors(out / runs.METRICS):
-        log.sync()
-    keep, best = trainer.settings.keep_checkpoints, guard.best if guard else None
-    checkpoints.save(out / runs.CHECKPOINTS, trainer.state(), keep=keep, best=best)
-
-
-def _best(out: Path, trainer: Trainer, base: dict[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
-    """The step that is kept, and its weights."""
-    floor = trainer.settings.recall_floor
-    if floor is None:
-        return trainer.steps_done, trainer.trained()
-    best = guarding.best(read_metrics(out / runs.WATCH), floor)
-    if best == 0:
-        return 0, base
-    if best != trainer.steps_done:
-        trainer.restore(checkpoints.at(out / runs.CHECKPOINTS, best))
-    return best, trainer.trained()
 
 
 def _silent(phase: str, done: int, total: int, metrics: Mapping[str, float]) -> None:

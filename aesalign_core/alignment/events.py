@@ -60,10 +60,13 @@ class Interruption:
     """Holds the first Ctrl-C back until a step is whole; a second one stops at once.
 
     Only the main thread is given Ctrl-C, so that elsewhere this does nothing.
+
+    Args:
+        patient: Whether more are held back, too: a process that stops at once would leave others waiting for it.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, *, patient: bool = False) -> None:
+        self.requested, self._patient = False, patient
         self._before: Any = None
 
     def __enter__(self) -> Interruption:
@@ -72,7 +75,7 @@ class Interruption:
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and not self._patient:
             raise KeyboardInterrupt
         self.requested = True
 

@@ -94,6 +94,20 @@ def begin(folder: Path, record: RunRecord, recipe: Recipe, *, resume: bool) -> R
     return old
 
 
+def check_same(record: RunRecord, own: RunRecord) -> None:
+    """Checks that a process would train the very run that the main process trains.
+
+    Raises:
+        AlignmentError: They were given, or have installed, something else.
+    """
+    differences = list(_differences(record.made_from | record.versions, own.made_from | own.versions))
+    if differences:
+        raise AlignmentError(
+            "not all processes have the same run: " + ", ".join(differences),
+            hint="give all the same command, files and library versions",
+        )
+
+
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):

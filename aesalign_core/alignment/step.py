@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aesalign_core.alignment.batches import Indices
 from aesalign_core.alignment.data import TrainingData
+from aesalign_core.alignment.processes import ALONE, Processes
 from aesalign_core.alignment.towers import Tower, embed, similarities
 from aesalign_core.protocols import PreferenceBatch
 
@@ -21,10 +22,12 @@ class Passes:
     Attributes:
         micro_batch: Items at once; None: all of a step.
         half: Whether in bfloat16, weights staying float32.
+        processes: Which of them this process embeds, and what gathers the rest.
     """
 
     micro_batch: int | None = None
     half: bool = False
+    processes: Processes = ALONE
 
 
 class Embedded:
@@ -34,6 +37,7 @@ class Embedded:
     the losses' gradient stops at the embeddings, and `backward` takes it through the head part by part (gradient
     caching, Gao et al., arXiv 2101.06983). So every loss sees the whole batch, with the contrastive loss's negatives,
     and the gradient is that of the whole batch whatever the parts, which adding up losses of parts would not give.
+    Several processes do the same: each embeds its share and takes its share's gradient, the losses see all.
 
     Args:
         tower: Whose.
@@ -52,7 +56,9 @@ class Embedded:
             self.rows, self._places, self._embeddings = flat, flat, tower.reference
         else:
             self.rows, self._places = torch.unique(flat, return_inverse=True)
-            self._parts = torch.split(self.rows, passes.micro_batch or len(self.rows))
+            self._own = passes.processes.share(len(self.rows))
+            own = self.rows[self._own]
+            self._parts = torch.split(own, passes.micro_batch or len(own)) if len(own) else ()
             self._embeddings = self._embed_all()
         self._ends = torch.tensor([r.numel() for r in rows]).cumsum(0).tolist()
 
@@ -62,17 +68,21 @@ class Embedded:
         return self._embeddings[self._places[start : self._ends[number]]]
 
     def backward(self) -> None:
-        """Takes the gradient through the head, after the loss's own `backward`."""
-        if self._leaf is None or self._leaf.grad is None:
+        """Takes the gradient of this process's share through the head, after the loss's own `backward`."""
+        if self._leaf is None or self._leaf.grad is None or not self._parts:
             return
-        for part, gradient in zip(self._parts, torch.split(self._leaf.grad, len(self._parts[0])), strict=True):
+        gradients = torch.split(self._leaf.grad[self._own], len(self._parts[0]))
+        for part, gradient in zip(self._parts, gradients, strict=True):
             self._embed(part).backward(gradient)  # type: ignore[no-untyped-call]
 
     def _embed_all(self) -> Tensor:
-        if len(self._parts) == 1:
+        processes = self._passes.processes
+        if len(self._parts) == processes.count == 1:
             return self._embed(self._parts[0])
         with torch.no_grad():
-            embedded = torch.cat([self._embed(part) for part in self._parts])
+            nothing = self._tower.reference[:0]  # a share may be empty
+            own = torch.cat([nothing, *(self._embed(part) for part in self._parts)])
+            embedded = processes.gather(own, len(self.rows))
         self._leaf = embedded.requires_grad_()
         return self._leaf
 

@@ -13,6 +13,7 @@ from aesalign_core.alignment.batches import Batches
 from aesalign_core.alignment.checkpoints import Checkpoint
 from aesalign_core.alignment.data import TrainingData
 from aesalign_core.alignment.pretraining import contrastive_loss
+from aesalign_core.alignment.processes import ALONE, Processes
 from aesalign_core.alignment.ranking_kl import ranking_kl
 from aesalign_core.alignment.settings import AlignSettings, Schedule
 from aesalign_core.alignment.step import Passes, Step
@@ -33,16 +34,20 @@ class Trainer:
         data: What the steps read; its heads are trained in place.
         objective: The preference loss.
         settings: Of the run.
+        processes: That take the steps together, each with the same weights, data and settings.
     """
 
-    def __init__(self, data: TrainingData, objective: Objective, settings: AlignSettings) -> None:
-        self.data, self.objective, self.settings = data, objective, settings
+    def __init__(
+        self, data: TrainingData, objective: Objective, settings: AlignSettings, processes: Processes = ALONE
+    ) -> None:
+        self.data, self.objective, self.settings, self.processes = data, objective, settings, processes
         self.steps_done = 0
         self.heads = self._heads()
         self._weights = {name: w for name, w in self.heads.named_parameters() if w.requires_grad}
         self._passes = Passes(
             micro_batch=settings.micro_batch,
             half=settings.precision == "bf16",
+            processes=processes,
         )
         self._optimizer = torch.optim.AdamW(_groups(self._weights, settings.weight_decay), lr=settings.learning_rate)
         self._grids = Batches(len(data.grid_photos), settings.batch_size, seed=settings.seed, stream=_GRIDS)
@@ -117,6 +122,7 @@ class Trainer:
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         step.backward()
+        self.processes.add_gradients(self._weights.values())
         return torch.nn.utils.clip_grad_norm_(self._weights.values(), self.settings.clip)
 
     def state(self) -> Checkpoint:

@@ -63,6 +63,8 @@ def command(
     """
     from json import dumps as quote
 
+    from aesalign_core import launcher
+    from aesalign_core.alignment import processes
     from aesalign_core.alignment.align import align
 
     changes = [
@@ -77,6 +79,9 @@ def command(
             pairs, gallery, out, build,
             captions=captions, photos_root=photos_root, features=features, progress=progress, resume=resume,
         )  # fmt: skip
+    processes.part()
+    if launcher.rank() != 0:
+        return
     if json:
         console.print_json(result.as_dict())
     else:

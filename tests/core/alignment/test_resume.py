@@ -27,8 +27,7 @@ sys.path.insert(0, sys.argv[1])
 import tiny_alignment
 
 root, out, how = Path(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
-parts = ("photos", "gallery", "pairs.parquet", "captions.csv")
-world = tiny_alignment.World(root, *(root / part for part in parts), None)
+world = tiny_alignment.World.at(root)
 synced, fsync = 0, os.fsync
 
 def dying_fsync(handle):
