@@ -21,6 +21,7 @@ from aesalign_core.gallery import (
 )
 from aesalign_core.images.decoding import find_photos
 from aesalign_core.indexing.columns import Columns
+from aesalign_core.indexing.engines.engine import opened
 from aesalign_core.indexing.filling import Filling, Progress
 from aesalign_core.indexing.report import IndexReport
 
@@ -41,6 +42,8 @@ def index(
     prune: bool = False,
     refit: bool = False,
     progress: Progress | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> IndexReport:
     """Brings a gallery up to date with a folder, a list, or some files.
 
@@ -52,31 +55,37 @@ def index(
         gallery: The gallery's folder; made if it is not there.
         builder: Of the encoder, the rewards and the retriever.
         batch_size: Photos per forward pass.
-        workers: Decoding threads; None: one per core.
+        workers: Decoding threads of this process, or workers of a Ray cluster; None: as many as fit.
         prune: Remove rows whose file is gone.
         refit: Compute combined rewards' statistics of the gallery anew, and those rewards for every photo.
         progress: Called with photos done and in all.
+        engine: Who reads, embeds and scores: `local`, this process; `ray`, the workers of a cluster, which build the
+            recipe's encoder and rewards themselves and read the photos where they are. The gallery is written here.
+        ray_address: Of the cluster to join, or `auto` for the one that runs on this machine. None: the one that this
+            process has joined already, or that RAY_ADDRESS names; else one is started here, and stopped at the end.
 
     Raises:
+        EngineError: The engine cannot be used, or its workers fail again and again.
         GalleryError: No photos; or the gallery cannot be read or written, or another process writes it.
         SpaceMismatchError: Another encoder filled the gallery.
     """
     started = time.perf_counter()
     paths = _paths(source)
-    report = IndexReport(str(gallery), photos=len(paths))
+    report = IndexReport(str(gallery), photos=len(paths), engine=engine)
     encoder, retriever = builder.encoder(), builder.retriever(gallery)
     columns = Columns(builder.rewards())
-    if not retriever.exists():
-        retriever.create(dim=encoder.dim, rewards=columns.names, metadata=_metadata(encoder, columns))
-    check_space(gallery, read_metadata(gallery, retriever), encoder)
-    with retriever.writing():
-        columns.prepare(retriever, builder.warn)
-        run = Filling(gallery, retriever, encoder, columns, report, batch_size, workers, progress)
-        run.add(paths)
-        run.agree(prune=prune)
-        run.rescore()
-        report.rescored |= columns.combine(retriever, refit=refit)
-        report.index = retriever.build_index()
+    with opened(engine, builder, batch_size=batch_size, workers=workers, ray_address=ray_address) as reader:
+        if not retriever.exists():
+            retriever.create(dim=encoder.dim, rewards=columns.names, metadata=_metadata(encoder, columns))
+        check_space(gallery, read_metadata(gallery, retriever), encoder)
+        with retriever.writing():
+            columns.prepare(retriever, builder.warn)
+            run = Filling(gallery, retriever, encoder, columns, report, reader, progress)
+            run.add(paths)
+            run.agree(prune=prune)
+            run.rescore()
+            report.rescored |= columns.combine(retriever, refit=refit)
+            report.index = retriever.build_index()
     report.seconds = time.perf_counter() - started
     return report
 
