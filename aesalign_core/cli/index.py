@@ -23,7 +23,12 @@ def command(
     rewards: Rewards = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete photos whose file is gone.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Photos per forward pass.")] = 64,
-    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Threads that decode.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Decoding threads, or Ray's workers.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: the workers of a cluster (extra `ray`).")] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="Cluster to join: HOST:PORT or auto. Default: RAY_ADDRESS, else one is started here."),
+    ] = None,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -44,7 +49,10 @@ def command(
     paths = find_photos(photos)
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
     with console.progress("indexing") as progress:
-        report = index(paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)
+        report = index(
+            paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress,
+            engine=engine, ray_address=ray_address,
+        )  # fmt: skip
     if json:
         console.print_json(report.as_dict())
     else:

@@ -72,9 +72,10 @@ def index(
     started = time.perf_counter()
     paths = _paths(source)
     report = IndexReport(str(gallery), photos=len(paths), engine=engine)
-    encoder, retriever = builder.encoder(), builder.retriever(gallery)
-    columns = Columns(builder.rewards())
+    encoder, columns = builder.encoder(), Columns(builder.rewards())
+    # Before any store is opened: stores have threads, and a cluster is started by forking.
     with opened(engine, builder, batch_size=batch_size, workers=workers, ray_address=ray_address) as reader:
+        retriever = builder.retriever(gallery)
         if not retriever.exists():
             retriever.create(dim=encoder.dim, rewards=columns.names, metadata=_metadata(encoder, columns))
         check_space(gallery, read_metadata(gallery, retriever), encoder)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from aesalign_core.errors import SettingsError
+from aesalign_core.errors import EngineError, SettingsError
 from aesalign_core.indexing.engines.batch import Batch
 from aesalign_core.messages import nearest
 from aesalign_core.protocols import Reward
@@ -49,7 +49,7 @@ class Engine(Protocol):
 def opened(
     name: str, builder: Builder, *, batch_size: int, workers: int | None, ray_address: str | None = None
 ) -> Iterator[Engine]:
-    """The engine of a name, for as long as it is needed. Ray is started by the first file that is to be read.
+    """The engine of a name, for as long as it is needed.
 
     Args:
         name: One of `ENGINES`.
@@ -65,7 +65,12 @@ def opened(
     if name not in ENGINES:
         raise SettingsError(f"no engine is named {name!r}", hint=nearest(name, ENGINES))
     if name == "ray":
-        from aesalign_core.indexing.engines.ray import RayEngine
+        try:
+            from aesalign_core.indexing.engines.ray import RayEngine
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "ray":
+                raise
+            raise EngineError("the engine ray needs Ray", hint="pip install 'aesalign[ray]'") from None
 
         with RayEngine(builder, batch_size=batch_size, workers=workers, address=ray_address) as engine:
             yield engine
