@@ -180,7 +180,7 @@ def _check_registry(builder: Builder) -> None:
 
 
 def _sorted(known: Set[str]) -> Known:
-    """Ids as one array, which the workers of a node share. An id that is no sha256 is no content that is read here."""
+    """Ids as one array, which the workers of a node share. An id that is no sha256 is no content of a file."""
     return np.array(sorted(i for i in known if len(i) == 64 and i.isascii()), dtype="S64")
 
 

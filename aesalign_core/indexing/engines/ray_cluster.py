@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from aesalign_core.messages import describe
 ADDRESS = "RAY_ADDRESS"
 _CORES = 4
 """Cores per worker where there is no GPU and nobody says how many workers: every worker holds the models once."""
+_ANSWER_SECONDS = 10.0
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
 """Workers' prints would come out of our stdout, which is JSON's."""
 
@@ -52,16 +54,33 @@ def joined(address: str | None, workers: int | None) -> Iterator[str]:
     address = address or os.environ.get(ADDRESS)
     try:
         if address:
+            _answers(address)
             ray.init(address=address, **_QUIET)
         else:
             _start(workers)
-    except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
         raise EngineError(_why(address, error), hint=_hint(address)) from error
     try:
         there = f"the cluster at {ray.get_runtime_context().gcs_address}"
         yield there if address else "a cluster that runs on this machine for as long as this takes"
     finally:
         ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Ray itself asks an address that does not answer for many minutes.
+
+    Raises:
+        EngineError: It is no address of a cluster's head.
+        OSError: Nothing answers.
+    """
+    if "://" in address:
+        raise EngineError(
+            f"{address!r} is an address for Ray's client", hint="give the HOST:PORT of the cluster's head"
+        )
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
 
 
 def _start(workers: int | None) -> None:
