@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +50,8 @@ def command(
     # Before any model is loaded: a wrong folder should not cost seconds.
     paths = find_photos(photos)
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
-    with console.progress("indexing") as progress:
+    # Ray prints what befalls its workers, on stdout, whatever it is told.
+    with console.progress("indexing") as progress, contextlib.redirect_stdout(sys.stderr):
         report = index(
             paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress,
             engine=engine, ray_address=ray_address,

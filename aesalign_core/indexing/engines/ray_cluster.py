@@ -84,10 +84,10 @@ def _answers(address: str) -> None:
 
 
 def _start(workers: int | None) -> None:
-    """Starts a cluster that nobody else reaches, without dashboard and with nothing that calls home."""
+    """Starts a cluster of this machine, without dashboard and with nothing that calls home."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     cores = max(default_workers(), workers or 1)
-    ray.init(address="local", num_cpus=cores, include_dashboard=False, _node_ip_address="127.0.0.1", **_QUIET)
+    ray.init(address="local", num_cpus=cores, include_dashboard=False, **_QUIET)
 
 
 def _why(address: str | None, error: BaseException) -> str:

@@ -1,0 +1,106 @@
+"""`aesalign index --engine ray` as people meet it, with a cluster of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aesalign_core.build import Builder
+from aesalign_core.gallery import Gallery
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+
+def processes_below(folder):
+    """Processes of clusters that keep their files in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_without_ray_one_line_says_what_to_install(small_photos, tmp_path):
+    program = (
+        "import sys; sys.modules['ray'] = None\n"
+        f"sys.argv = ['aesalign', 'index', {str(small_photos)!r}, '-g', 'gallery', '--engine', 'ray']\n"
+        "from aesalign_core.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == ("aesalign: error: the engine ray needs Ray (pip install 'aesalign[ray]')")
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_the_local_engine_imports_no_ray(small_photos, tmp_path):
+    program = (
+        f"import sys; sys.argv = ['aesalign', 'index', {str(small_photos)!r}, '-g', 'gallery']\n"
+        "from aesalign_core.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "assert 'torch' in sys.modules and 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+
+
+@pytest.fixture
+def temporary(tmp_path_factory):
+    """A short path for Ray's own files: its sockets' names must be short."""
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_same_gallery_and_nothing_is_left_running(aesalign, small_photos, gallery, tmp_path, temporary):
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    (tmp_path / "photos").symlink_to(small_photos)
+    arguments = ("index", "photos", "-g", "other", "--engine", "ray", "--workers", "2", "--batch-size", "5", "--json")
+    done = aesalign(*arguments, RAY_TMPDIR=str(temporary), RAY_ADDRESS="")
+    assert done.code == 0, done.err
+    assert (done.json["added"], done.json["bad"], done.json["engine"]) == (24, [], "ray")
+    assert "ray: 2 workers of 1 core, on a cluster that runs on this machine for as long as this takes" in done.err
+    assert "Warning" not in done.err
+    assert not processes_below(temporary)
+    mine, theirs = Gallery.open(tmp_path / "other", Builder()), Gallery.open(gallery, Builder())
+    ids = theirs.ids()
+    assert sorted(mine.ids()) == sorted(ids)
+    np.testing.assert_allclose(mine.vectors(ids), theirs.vectors(ids), atol=1e-4)
+    np.testing.assert_allclose(mine.scores("embedded", ids), theirs.scores("embedded", ids), atol=1e-3)
+    assert [Path(p).name for p in mine.paths(ids)] == [Path(p).name for p in theirs.paths(ids)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_cut_off_leaves_nothing_running(small_photos, tmp_path, temporary, number):
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aesalign_core", "index", str(small_photos), "-g", "gallery", "--engine", "ray"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "RAY_TMPDIR": str(temporary), "RAY_ADDRESS": ""},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while "ray: 1 worker" not in process.stderr.readline():
+        assert process.poll() is None
+    assert processes_below(temporary)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert ("interrupted; run the same command again to go on" in errors) == (number == signal.SIGINT)
+    for _ in range(100):
+        if not processes_below(temporary):
+            break
+        time.sleep(0.3)
+    assert not processes_below(temporary)
