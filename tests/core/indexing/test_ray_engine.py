@@ -175,6 +175,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_batch_costs_nothing(cluster, phot
     assert "a worker died" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "line"),
     [
@@ -208,6 +209,7 @@ index(Path(sys.argv[1]), Path(sys.argv[2]), ray_faults.builder(*sys.argv[4:]), b
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "local"])
 def test_a_killed_writer_goes_on_where_it_was(cluster, photos, local, tmp_path, engine):
     place = tmp_path / "gallery"
