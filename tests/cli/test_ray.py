@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,11 @@ def started(folder, temporary, *arguments):
     process = subprocess.Popen(
         [sys.executable, "-m", "aesalign_core", "index", *map(str, arguments), "--engine", "ray"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "RAY_TMPDIR": str(temporary), "RAY_ADDRESS": ""},
+        # A token of our own: Ray would leave one in the user's home.
+        env={
+            **os.environ,
+            "RAY_TMPDIR": str(temporary), "RAY_ADDRESS": "", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        },
         # Tests in the background of a shell ignore Ctrl-C, and so would their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip

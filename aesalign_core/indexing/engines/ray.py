@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import ray
 from pydantic_core import PydanticSerializationError
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import ActorDiedError, RayError, RayTaskError
 from ray.util import ActorPool
 
 from aesalign_core import __version__
@@ -211,6 +211,11 @@ def _told(call: Callable[[], T], what: str) -> T:
             raise error.cause from error
         cause = error.cause if isinstance(error.cause, BaseException) else error
         raise EngineError(f"a Ray worker failed at {what}: {describe(cause)[:300]}", hint=goes_on) from error
+    except ActorDiedError as error:
+        raise EngineError(
+            f"a Ray worker cannot be started: {one_line(str(error).strip().splitlines()[-1], limit=200)}",
+            hint="install the same packages on every node of the cluster, aesalign and its plugins among them",
+        ) from error
     except RayError as error:
         raise EngineError(
             f"a Ray worker died {_TRIES + 1} times at {what}, or at others it had in hand: {_why(error)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,10 @@ def _start(workers: int | None) -> None:
     """Starts a cluster of this machine, without dashboard and with nothing that calls home."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     cores = max(default_workers(), workers or 1)
-    ray.init(address="local", num_cpus=cores, include_dashboard=False, **_QUIET)
+    with warnings.catch_warnings():
+        # Stores that this process has opened warn of forks; these children become Ray's own programs at once.
+        warnings.filterwarnings("ignore", message=".*fork", category=RuntimeWarning)
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **_QUIET)
 
 
 def _why(address: str | None, error: BaseException) -> str:
@@ -128,7 +132,8 @@ def plan(nodes: Sequence[Mapping[str, float]], workers: int | None, device: str)
         each = _cores(cores, workers)
     if not most or (workers or 0) > most:
         has = f"{most} {'GPUs' if able else 'cores'}"
-        raise EngineError(f"{workers or 1} workers do not fit on a Ray cluster of {has}", hint="use fewer --workers")
+        who = f"{workers} workers do not fit" if workers else "no worker fits"
+        raise EngineError(f"{who} on a Ray cluster of {has}", hint="use fewer --workers, or another cluster")
     return Plan(workers or (most if able else sum(c // each for c in cores)), each, int(bool(able)))
 
 

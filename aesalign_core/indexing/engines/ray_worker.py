@@ -131,7 +131,7 @@ class Worker:
         # A folder that this node lacks is told by whatever needs it.
         with contextlib.suppress(OSError):
             os.chdir(order.folder)
-        _agree("aesalign's version", __version__, order.version)
+        _agree("version of aesalign", __version__, order.version)
         builder = Builder(Recipe.model_validate_json(order.recipe))
         builder.warn = self._warnings.append  # type: ignore[assignment, method-assign]
         encoder, columns = builder.encoder(), Columns(builder.rewards())

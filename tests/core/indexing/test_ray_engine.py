@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,7 @@ def cluster(tmp_path_factory):
         patch.setenv("PYTHONPATH", os.pathsep.join(path))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the user's home
         patch.syspath_prepend(str(site))
         plugins.registry.cache_clear()
         ray.init(
@@ -261,3 +263,17 @@ def test_addresses_that_lead_nowhere(cluster, photos, tmp_path):
         index(photos, place, ray_faults.builder("redness"), engine="ray", ray_address=cluster)
     with pytest.raises(EngineError, match=r"^3 workers do not fit on a Ray cluster of 2 cores \(use fewer"):
         index(photos, place, ray_faults.builder("redness"), engine="ray", workers=3)
+
+
+def test_a_node_without_our_packages_is_told_what_it_lacks(cluster, photos, tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text(
+        "class Worker:\n    def __init__(self, order): ...\n    def check(self): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import only_here
+
+    monkeypatch.setattr("aesalign_core.indexing.engines.ray.Worker", only_here.Worker)
+    with pytest.raises(
+        EngineError, match=r"^a Ray worker cannot be started: .*No module named 'only_here' \(install"
+    ):
+        run(photos, tmp_path / "gallery", "redness")

@@ -39,7 +39,7 @@ def test_shares(nodes, workers, device, expected):
     [
         ([SMALL], 3, "cpu", EngineError, "3 workers do not fit on a Ray cluster of 2 cores"),
         ([GPUS], 5, "auto", EngineError, "5 workers do not fit on a Ray cluster of 4 GPUs"),
-        ([HEAD], None, "cpu", EngineError, "1 workers do not fit on a Ray cluster of 0 cores"),
+        ([HEAD], None, "cpu", EngineError, "no worker fits on a Ray cluster of 0 cores"),
         ([LARGE], None, "cuda", SettingsError, "has no GPU"),
         ([GPUS], None, "cuda:1", SettingsError, "one machine's device"),
     ],
