@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="*", default=[], help="of Ray; default: as many as fit, and 2")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     given = parser.parse_args()
+    # Ray would let its workers give way to every other program of the machine, which the local engine does not.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     builder, paths = Builder(), find_photos(given.photos)[: given.count]
     ways: dict[str, tuple[str, int | None]] = {"local": ("local", None)}
     ways |= {f"ray {n or 'default'}": ("ray", n) for n in given.workers or (None, 2)}

@@ -53,6 +53,8 @@ def joined(address: str | None, workers: int | None) -> Iterator[str]:
         yield f"the cluster at {ray.get_runtime_context().gcs_address}"
         return
     address = address or os.environ.get(ADDRESS)
+    if address == "local":  # Ray's word for none
+        address = None
     try:
         if address:
             _answers(address)
