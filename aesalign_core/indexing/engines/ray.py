@@ -11,37 +11,35 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 from pydantic_core import PydanticSerializationError
-from ray.exceptions import ActorDiedError, RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util import ActorPool
 
 from aesalign_core import __version__
-from aesalign_core.errors import AesalignError, EngineError
+from aesalign_core.errors import EngineError
 from aesalign_core.indexing.columns import Columns
 from aesalign_core.indexing.engines import ray_cluster
 from aesalign_core.indexing.engines.batch import Batch
+from aesalign_core.indexing.engines.ray_errors import TRIES, told
 from aesalign_core.indexing.engines.ray_worker import Answer, Known, Order, Worker
-from aesalign_core.messages import describe, note, one_line
+from aesalign_core.messages import describe, note
 from aesalign_core.plugins import DISABLE, ONLY, registry
 from aesalign_core.protocols import Reward
 
 if TYPE_CHECKING:
     from aesalign_core.build import Builder
 
-T = TypeVar("T")
 _AT_ONCE = 2
 """Batches that a worker has in hand: one is decoded while the model has the other."""
 _AHEAD = 3
 """Batches that a worker is given before the first of them is written; with the workers, what bounds memory."""
-_TRIES = 3
-"""How often a call is made again after its worker died."""
 _PATIENCE = 60.0
 """Seconds without any answer after which people are told."""
 
@@ -117,7 +115,7 @@ class RayEngine:
                 except TimeoutError:
                     note(f"ray: no batch for {_PATIENCE:.0f} seconds; still waiting (has the cluster lost nodes?)")
 
-        answer = _told(take, f"files {files[0]} to {files[-1]}")
+        answer = told(take, f"files {files[0]} to {files[-1]}")
         for warning in answer.warnings:
             self._builder.warn(warning)
         if answer.restarted and answer.worker not in self._restarted:
@@ -135,12 +133,12 @@ class RayEngine:
             num_gpus=plan.gpus,
             max_concurrency=_AT_ONCE,
             max_restarts=-1,
-            max_task_retries=_TRIES,
+            max_task_retries=TRIES,
         )
         order = _order(self._builder, plan)
         self._workers = [actor.remote(order) for _ in range(plan.workers)]
         self._open.callback(_kill, self._workers)
-        _told(lambda: _wait([worker.check.remote() for worker in self._workers]), "loading the models")
+        told(lambda: _wait([worker.check.remote() for worker in self._workers]), "loading the models")
 
 
 def _order(builder: Builder, plan: ray_cluster.Plan) -> Order:
@@ -195,36 +193,6 @@ def _wait(calls: Sequence[Any]) -> None:
                 f"ray: {len(calls) - len(left)} of {len(calls)} workers have started; waiting for the others"
                 " (is the cluster busy? fewer --workers need less room)"
             )
-
-
-def _told(call: Callable[[], T], what: str) -> T:
-    """What a call gives; what workers raise, as it was, and what Ray says of them as one line.
-
-    Raises:
-        EngineError: A worker raised, or died too often.
-    """
-    goes_on = "what was written stays, and the next run goes on from it"
-    try:
-        return call()
-    except RayTaskError as error:
-        if isinstance(error.cause, AesalignError):
-            raise error.cause from error
-        cause = error.cause if isinstance(error.cause, BaseException) else error
-        raise EngineError(f"a Ray worker failed at {what}: {describe(cause)[:300]}", hint=goes_on) from error
-    except ActorDiedError as error:
-        raise EngineError(
-            f"a Ray worker cannot be started: {one_line(str(error).strip().splitlines()[-1], limit=200)}",
-            hint="install the same packages on every node of the cluster, aesalign and its plugins among them",
-        ) from error
-    except RayError as error:
-        raise EngineError(
-            f"a Ray worker died {_TRIES + 1} times at {what}, or at others it had in hand: {_why(error)}",
-            hint=f"fewer --workers or a smaller --batch-size need less memory; {goes_on}",
-        ) from error
-
-
-def _why(error: RayError) -> str:
-    return f"{type(error).__name__}: {one_line(str(error), limit=200)}"
 
 
 def _kill(workers: Sequence[Any]) -> None:
