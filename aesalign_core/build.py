@@ -53,6 +53,12 @@ class Builder:
             self._warned.add(message)
             warn(message)
 
+    def of_recipe(self, recipe: Recipe) -> Builder:
+        """A builder of another recipe of the same encoder, which keeps what this one has built."""
+        other = Builder(recipe, found=self.registry)
+        other._device, other._built, other._warned = self._device, self._built, self._warned
+        return other
+
     def component(self, kind: Kind, use: Use, **extra: Any) -> Any:
         """Builds a component, or gives the one already built from equal settings.
 

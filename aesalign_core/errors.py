@@ -56,6 +56,10 @@ class GalleryError(AesalignError):
     """A gallery is missing, damaged, or cannot be written."""
 
 
+class EngineError(AesalignError):
+    """An engine of many workers cannot be used, or its workers fail."""
+
+
 class SpaceMismatchError(GalleryError):
     """Vectors of two different embedding spaces were about to be compared."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -77,6 +77,13 @@ def progress(label: str) -> Iterator[Report]:
     with _bar() as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stdout_kept() -> Iterator[None]:
+    """Keeps stdout for the result: Ray prints what befalls its workers there, whatever it is told."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager

@@ -24,6 +24,7 @@ EXTRAS = {
     "llamaindex": (("llama-index-core",), "a gallery as a LlamaIndex retriever"),
     "lora": (("peft",), "adapters: align.text_lora_rank, align.image_lora_rank"),
     "pictures": (("textual-image",), "photos in the terminal: --show"),
+    "ray": (("ray",), "aesalign index --engine ray"),
     "serve": (("fastapi", "prometheus-client"), "aesalign serve"),
 }
 """By extra: the packages, and what they enable."""

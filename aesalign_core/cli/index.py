@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesalign_core.cli import compose, console
-from aesalign_core.cli.options import Debug, Device, Encoder, Gallery, Json, Recipe, Rewards, Set
+from aesalign_core.cli.options import Debug, Device, Encoder, Engine, Gallery, Json, RayAddress, Recipe, Rewards, Set
 
 if TYPE_CHECKING:
     from aesalign_core.indexing.index import IndexReport
@@ -23,7 +23,9 @@ def command(
     rewards: Rewards = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete photos whose file is gone.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Photos per forward pass.")] = 64,
-    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Threads that decode.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Decoding threads, or Ray's workers.")] = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -43,8 +45,11 @@ def command(
     # Before any model is loaded: a wrong folder should not cost seconds.
     paths = find_photos(photos)
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
-    with console.progress("indexing") as progress:
-        report = index(paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress)
+    with console.progress("indexing") as progress, console.stdout_kept():
+        report = index(
+            paths, gallery, build, prune=prune, batch_size=batch_size, workers=workers, progress=progress,
+            engine=engine, ray_address=ray_address,
+        )  # fmt: skip
     if json:
         console.print_json(report.as_dict())
     else:

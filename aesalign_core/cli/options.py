@@ -75,4 +75,13 @@ Classes = Annotated[
     Path | None, typer.Option("--classes", help="Names of the folders: CSV (folder,name), or a JSON object.")
 ]
 Batch = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Photos per forward pass.")]
+Engine = Annotated[
+    str, typer.Option("--engine", help="local, or ray: the workers of a cluster (extra `ray`) read and embed.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address", help="Cluster to join: HOST:PORT or auto. Default: RAY_ADDRESS, else one is started here."
+    ),
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Threads that decode.")]

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesalign_core.cli import compose, console
-from aesalign_core.cli.options import Batch, Debug, Device, Encoder, Gallery, Json, Recipe, Rewards, Set, Workers
+from aesalign_core.cli.options import (
+    Batch,
+    Debug,
+    Device,
+    Encoder,
+    Engine,
+    Gallery,
+    Json,
+    RayAddress,
+    Recipe,
+    Rewards,
+    Set,
+)  # fmt: skip
 from aesalign_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -33,7 +45,9 @@ def command(
         int | None, typer.Option("--delete", min=1, metavar="VERSION", help="Delete a version that is not in use.")
     ] = None,
     batch_size: Batch = 64,
-    workers: Workers = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Decoding threads, or Ray's workers.")] = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
     recipe: Recipe = None,
     overrides: Set = None,
     device: Device = None,
@@ -66,7 +80,7 @@ def command(
     from aesalign_core.indexing.reindex import reindex
 
     console.note(f"encoder: {compose.describe_encoder(build.encoder())}")
-    with console.progress("reindexing") as progress:
+    with console.progress("reindexing") as progress, console.stdout_kept():
         report = reindex(
             gallery,
             build,
@@ -75,6 +89,8 @@ def command(
             switch=switch,
             leave_out=leave_out,
             progress=progress,
+            engine=engine,
+            ray_address=ray_address,
         )
     if json:
         console.print_json(report.as_dict())

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aesalign_core.errors import GalleryError
-from aesalign_core.images.loading import Loaded, load
+from aesalign_core.images.loading import Loaded
 from aesalign_core.indexing import manifest as manifests
 from aesalign_core.indexing.columns import Columns
+from aesalign_core.indexing.engines.batch import Batch
+from aesalign_core.indexing.engines.engine import Engine
 from aesalign_core.indexing.manifest import Entry, Manifest
-from aesalign_core.indexing.onepass import OnePass
 from aesalign_core.indexing.report import IndexReport
 from aesalign_core.indexing.rescoring import Rescorer
 from aesalign_core.types import BadFile
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from aesalign_core.protocols import Encoder, Retriever
 
 Progress = Callable[[int, int], None]
-BATCHES_AHEAD = 3
-"""Batches that loaders may be ahead of the model."""
 _MANIFEST_SECONDS = 20.0
 
 
 class Filling:
-    """One run, after the store was made or checked; the caller holds the right to write."""
+    """One run, after the store was made or checked; the caller holds the right to write.
+
+    The engine reads files wherever it does; what is written, is written here, batch by batch.
+    """
 
     def __init__(
         self,
@@ -40,12 +42,11 @@ class Filling:
         encoder: Encoder,
         columns: Columns,
         report: IndexReport,
-        batch_size: int,
-        workers: int | None,
+        engine: Engine,
         progress: Progress | None,
     ) -> None:
         self.retriever, self.encoder, self.columns, self.report = retriever, encoder, columns, report
-        self.batch_size, self.workers = batch_size, workers
+        self.engine = engine
         self.progress, self.total = progress, report.photos
         self.manifest = Manifest.read(place)
         self.rows = paths_by_id(retriever)
@@ -57,12 +58,12 @@ class Filling:
 
     def add(self, paths: Sequence[Path]) -> None:
         """Reads the files that are not known to be unchanged; embeds, scores and writes what is new."""
-        unread = [path for path in paths if not self._is_unchanged(path)]
+        unread = [path for path in paths if self._has_good_name(path) and not self._is_unchanged(path)]
         self._advance(len(paths) - len(unread))
-        one_pass = OnePass(self.encoder, self.columns.rewards)
         try:
-            for batch in self._new(unread, one_pass):
-                self._write(batch, one_pass)
+            for batch in self.engine.read(unread, self.columns.rewards, known=self.known):
+                self._keep(batch)
+                self._advance(len(batch))
         except BaseException:
             # The manifest only saves time: what stopped the run matters more.
             with contextlib.suppress(GalleryError):
@@ -83,63 +84,53 @@ class Filling:
         self.states[str(path)] = state
         return False
 
-    def _new(self, paths: Sequence[Path], one_pass: OnePass) -> Iterator[list[Loaded]]:
-        """Batches of photos whose content the gallery does not hold yet."""
-        batch: list[Loaded] = []
-        ahead = BATCHES_AHEAD * self.batch_size
-        readable = (path for path in paths if self._has_good_name(path))
-        for item in load(readable, one_pass.prepare, workers=self.workers, ahead=ahead, skip=self.known.__contains__):
-            self._advance(1)
-            if isinstance(item, BadFile):
-                self.report.bad.append(item)
-            elif item.outputs is None or item.id in self.known or any(item.id == other.id for other in batch):
-                self._read(item)
-            else:
-                batch.append(item)
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
     def _has_good_name(self, path: Path) -> bool:
         try:
             str(path).encode()
         except UnicodeEncodeError:
             shown = os.fsencode(path).decode(errors="replace")
             self.report.bad.append(BadFile(shown, "its name is not valid UTF-8"))
-            self._advance(1)
             return False
         return True
 
-    def _write(self, batch: Sequence[Loaded], one_pass: OnePass) -> None:
+    def _keep(self, batch: Batch) -> None:
+        """Writes what is new of a batch, and notes the rest."""
+        self.report.bad += batch.bad
+        # Batches that were made side by side may hold photos of one content: the first one is the row.
+        new = [position for position, item in enumerate(batch.photos) if item.id not in self.known]
+        if new:
+            self._write(batch, new)
+        for item in (*batch.photos, *batch.known):
+            self._note(item)
+        self._save_now_and_then()
+
+    def _write(self, batch: Batch, new: Sequence[int]) -> None:
         import pyarrow as pa
 
-        vectors, scores = one_pass([item.outputs or () for item in batch])
+        photos, vectors = [batch.photos[i] for i in new], batch.vectors[new]
         flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
         table = {
-            "id": pa.array([item.id for item in batch], pa.string()),
-            "path": pa.array([str(item.path) for item in batch], pa.string()),
-            "width": pa.array([item.width for item in batch], pa.int32()),
-            "height": pa.array([item.height for item in batch], pa.int32()),
+            "id": pa.array([item.id for item in photos], pa.string()),
+            "path": pa.array([str(item.path) for item in photos], pa.string()),
+            "width": pa.array([item.width for item in photos], pa.int32()),
+            "height": pa.array([item.height for item in photos], pa.int32()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
         }
+        scores = {name: values[new] for name, values in batch.scores.items()}
         columns = {name: pa.array(v, pa.float32(), mask=np.isnan(v)) for name, v in scores.items()}
         self.retriever.add(pa.table({**table, **columns}))
-        self.report.added += len(batch)
-        for item in batch:
+        self.report.added += len(photos)
+        for item in photos:
             self.known.add(item.id)
             self.rows[item.id] = str(item.path)
-            self._read(item)
-        self._save_now_and_then()
 
     def _save_now_and_then(self) -> None:
         if time.monotonic() - self._saved > _MANIFEST_SECONDS:
             self.manifest.write()
             self._saved = time.monotonic()
 
-    def _read(self, item: Loaded) -> None:
-        """Notes a file whose content is in the gallery, or is in the batch that is about to be."""
+    def _note(self, item: Loaded) -> None:
+        """Notes a file whose content is in the gallery."""
         self.files[str(item.path)] = item.id
         if str(item.path) in self.states:
             self.manifest.entries[str(item.path)] = Entry(*self.states[str(item.path)], item.id)
@@ -174,7 +165,7 @@ class Filling:
 
     def rescore(self) -> None:
         """Gives photos that were there before the rewards that they lack."""
-        rescorer = Rescorer(self.retriever, self.encoder, batch_size=self.batch_size, workers=self.workers)
+        rescorer = Rescorer(self.retriever, self.encoder, self.engine)
 
         def advance(done: int, more: int) -> None:
             if self.progress is not None:

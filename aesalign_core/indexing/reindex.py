@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from aesalign_core import versions
 from aesalign_core.errors import GalleryError
 from aesalign_core.gallery import REWARD_PREFIX, SPACE_KEY, STATISTICS_PREFIX, read_metadata
 from aesalign_core.indexing.columns import Columns, read_columns
+from aesalign_core.indexing.engines.engine import Engine, opened
 from aesalign_core.indexing.filling import Filling, Progress, paths_by_id
 from aesalign_core.indexing.index import new_metadata
 from aesalign_core.indexing.report import IndexReport
@@ -73,6 +75,8 @@ def reindex(
     switch: bool = True,
     leave_out: bool = False,
     progress: Progress | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> ReindexReport:
     """Embeds a gallery's photos with another image tower, into a new version, and then has the gallery mean it.
 
@@ -84,56 +88,72 @@ def reindex(
         gallery: Its folder, or `s3://bucket/…`.
         builder: Of the encoder and the retriever; and of rewards, if its recipe names some.
         batch_size: Photos per forward pass.
-        workers: Decoding threads; None: one per core.
+        workers: Decoding threads, or workers of a Ray cluster; None: as many as fit.
         switch: False makes the new version and leaves the old one in use; `GALLERY@VERSION` opens the new one.
         leave_out: Switch even if some photos cannot be read any more, which the new version then lacks.
         progress: Called with photos done and in all.
+        engine: Who reads and embeds; see `index`.
+        ray_address: See `index`.
 
     Raises:
+        EngineError: The engine cannot be used, or its workers fail again and again.
         GalleryError: The gallery is missing or cannot be written; or photos cannot be read any more, and
             `leave_out` is False: then the old version stays in use, and the new one is kept.
     """
     started = time.perf_counter()
     gallery = locate(gallery)
-    known = versions.read(gallery)
-    old = builder.retriever(versions.place(gallery, known.current))
-    if not old.exists():
-        raise GalleryError(f"there is no gallery at {gallery}", hint=f"make one: aesalign index PHOTOS -g {gallery}")
-    space = read_metadata(gallery, old)[SPACE_KEY]
-    encoder = builder.encoder()
-    report = ReindexReport(str(gallery), encoder.name, known.current, known.current, photos=old.count())
-    if space == encoder.spaces.image:
-        return report
-    known, report.version = _target(gallery, known, encoder, builder)
-    run = _Run(gallery, old, encoder, builder, report)
-    run.fill(batch_size, workers, progress)
-    if switch:
-        if report.left_out and not leave_out:
-            first = report.left_out[0]
-            raise GalleryError(
-                f"version {report.version} lacks {len(report.left_out)} of {report.photos} photos, such as"
-                f" {first.path}: {first.reason}; version {report.before} stays in use",
-                hint="bring them back and run the command again, or add --leave-out",
-            )
-        versions.write(gallery, known.using(report.version))
-        report.switched = True
+    if "rewards" not in builder.recipe.model_fields_set:
+        builder = builder.of_recipe(builder.recipe.model_copy(update={"rewards": ()}))
+    # Before any store is opened; see `index`.
+    with opened(engine, builder, batch_size=batch_size, workers=workers, ray_address=ray_address) as reader:
+        report = _filled(gallery, builder, reader, progress, switch=switch, leave_out=leave_out)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _target(gallery: PurePath, known: Versions, encoder: Encoder, builder: Builder) -> tuple[Versions, int]:
+def _filled(
+    gallery: PurePath, builder: Builder, engine: Engine, progress: Progress | None, *, switch: bool, leave_out: bool
+) -> ReindexReport:
+    known = versions.read(gallery)
+    old = builder.retriever(versions.place(gallery, known.current))
+    if not old.exists():
+        raise GalleryError(f"there is no gallery at {gallery}", hint=f"make one: aesalign index PHOTOS -g {gallery}")
+    space, encoder = read_metadata(gallery, old)[SPACE_KEY], builder.encoder()
+    report = ReindexReport(str(gallery), encoder.name, known.current, known.current, photos=old.count())
+    if space != encoder.spaces.image:
+        report.version = _target(gallery, known, encoder, builder)
+        with _Run(gallery, old, encoder, builder, report).filled(engine, progress):
+            if switch:
+                _switch(gallery, report, leave_out=leave_out)
+    return report
+
+
+def _switch(gallery: PurePath, report: ReindexReport, *, leave_out: bool) -> None:
+    """Has the gallery mean the new version, unless something would be lost by it."""
+    if report.left_out and not leave_out:
+        first = report.left_out[0]
+        raise GalleryError(
+            f"version {report.version} lacks {len(report.left_out)} of {report.photos} photos, such as"
+            f" {first.path}: {first.reason}; version {report.before} stays in use",
+            hint="bring them back and run the command again, or add --leave-out",
+        )
+    versions.write(gallery, versions.read(gallery).using(report.version))
+    report.switched = True
+
+
+def _target(gallery: PurePath, known: Versions, encoder: Encoder, builder: Builder) -> int:
     """The version to fill: one that was begun with this encoder, else a new one, which is recorded first."""
     for number in reversed(known.known):
         if number == known.current:
             continue
         store = builder.retriever(versions.place(gallery, number))
         if not store.exists():  # begun, and stopped before anything was in it
-            return known, number
+            return number
         if read_metadata(gallery, store)[SPACE_KEY] == encoder.spaces.image:
-            return known, number
+            return number
     known, number = known.begun()
     versions.write(gallery, known)
-    return known, number
+    return number
 
 
 class _Run:
@@ -146,9 +166,8 @@ class _Run:
         self.place = versions.place(gallery, report.version)
         self.new = builder.retriever(self.place)
         metadata = old.metadata()
-        named = builder.rewards() if "rewards" in builder.recipe.model_fields_set else []
         # What the old version knows of a reward still holds: it is of photos, which are the same.
-        changed = [r for r in named if metadata.get(REWARD_PREFIX + r.name) != r.fingerprint]
+        changed = [r for r in builder.rewards() if metadata.get(REWARD_PREFIX + r.name) != r.fingerprint]
         self.columns = Columns(changed)
         self.kept = [name for name in old.columns() if name not in self.columns.names]
         self.metadata = {
@@ -157,8 +176,9 @@ class _Run:
             for prefix in (REWARD_PREFIX, STATISTICS_PREFIX)
         }
 
-    def fill(self, batch_size: int, workers: int | None, progress: Progress | None) -> None:
-        """Brings the new store in line with the old one."""
+    @contextmanager
+    def filled(self, engine: Engine, progress: Progress | None) -> Iterator[None]:
+        """The new store in line with the old one, to which nobody adds photos until this is left."""
         if not self.new.exists():
             self.new.create(
                 dim=self.encoder.dim, rewards=self.columns.names, metadata=new_metadata(self.encoder, self.columns)
@@ -167,18 +187,18 @@ class _Run:
         with self.new.writing():
             # The old version's own columns are copied, so that nothing need be said of them.
             self.columns.prepare(self.new, lambda _: None)
-            run = Filling(self.place, self.new, self.encoder, self.columns, told, batch_size, workers, progress)
+            run = Filling(self.place, self.new, self.encoder, self.columns, told, engine, progress)
             rows = paths_by_id(self.old)
             run.add([Path(path) for path in rows.values()])
             run.rescore()
             self.report.index = self.new.build_index()
-            # From here on nobody adds photos to the old version.
             with self.old.writing():
                 self._follow(run, rows)
                 run.agree(prune=False)
                 self.columns.combine(self.new, refit=False)
                 self._copy(self._settle(paths_by_id(self.old), told.bad))
-        self.report.added = told.added
+                self.report.added = told.added
+                yield
 
     def _follow(self, run: Filling, before: Mapping[str, str]) -> None:
         """Adds photos that were indexed meanwhile."""

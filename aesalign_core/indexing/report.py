@@ -25,6 +25,7 @@ class IndexReport:
         index: What the retriever says of its search index.
         bad: Files that were left out, and why.
         seconds: Wall time.
+        engine: Who read the photos: `local` or `ray`.
     """
 
     gallery: str
@@ -39,6 +40,7 @@ class IndexReport:
     index: str = ""
     bad: list[BadFile] = field(default_factory=list)
     seconds: float = 0.0
+    engine: str = "local"
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""

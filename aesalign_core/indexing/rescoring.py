@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from aesalign_core.gallery import SPACE_KEY, as_matrix
-from aesalign_core.images.loading import Loaded, load
-from aesalign_core.indexing.onepass import OnePass, checked
+from aesalign_core.indexing.engines.batch import Batch
+from aesalign_core.indexing.engines.engine import Engine
+from aesalign_core.indexing.onepass import checked
 from aesalign_core.protocols import Encoder, Retriever, Reward
 from aesalign_core.types import BadFile
 
@@ -23,13 +24,11 @@ class Rescorer:
     Args:
         retriever: The store, whose columns exist.
         encoder: Who filled it.
-        batch_size: Photos per forward pass.
-        workers: Decoding threads.
+        engine: Reads the photos whose vectors will not do.
     """
 
-    def __init__(self, retriever: Retriever, encoder: Encoder, *, batch_size: int, workers: int | None) -> None:
-        self._retriever, self._encoder = retriever, encoder
-        self._batch_size, self._workers = batch_size, workers
+    def __init__(self, retriever: Retriever, encoder: Encoder, engine: Engine) -> None:
+        self._retriever, self._encoder, self._engine = retriever, encoder, engine
         self._space = retriever.metadata()[SPACE_KEY]
 
     def fill(
@@ -80,14 +79,14 @@ class Rescorer:
     ) -> tuple[dict[str, int], list[BadFile]]:
         lacking = {r.name: set(missing[r.name]) for r in rewards}
         ids = {paths[i]: i for i in set().union(*lacking.values()) if Path(paths[i]).is_file()}
-        one_pass = OnePass(self._encoder, rewards, embed=False)
         bad: list[BadFile] = []
         counts = {r.name: 0 for r in rewards}
         done = 0
-        for group in self._groups(one_pass, ids, bad):
+        for group in self._groups(rewards, ids, bad):
             for name, scores in group.items():
                 wanted = {i: s for i, s in scores.items() if i in lacking[name]}
                 self._retriever.set_column(name, list(wanted), np.array(list(wanted.values()), dtype=np.float32))
+                lacking[name] -= wanted.keys()
                 counts[name] += len(wanted)
             done += len(next(iter(group.values())))
             progress(done, len(ids))
@@ -95,34 +94,24 @@ class Rescorer:
         return {name: n for name, n in counts.items() if n}, bad
 
     def _groups(
-        self, one_pass: OnePass, ids: Mapping[str, str], bad: list[BadFile]
+        self, rewards: Sequence[Reward], ids: Mapping[str, str], bad: list[BadFile]
     ) -> Iterator[dict[str, dict[str, float]]]:
         """Scores by reward and id, enough for one write at a time."""
         group: dict[str, dict[str, float]] = {}
         count = 0
-        for batch in self._batches(one_pass, ids, bad):
-            _, scores = one_pass([item.outputs or () for item in batch])
-            for name, values in scores.items():
-                group.setdefault(name, {}).update(zip([i.id for i in batch], values.tolist(), strict=True))
-            count += len(batch)
+        for batch in self._engine.read([Path(path) for path in sorted(ids)], rewards, embed=False):
+            bad += [*batch.bad, *_changed(batch, ids)]
+            for name, values in batch.scores.items():
+                group.setdefault(name, {}).update(zip([i.id for i in batch.photos], values.tolist(), strict=True))
+            count += len(batch.photos)
             if count >= _TOGETHER:
                 yield group
                 group, count = {}, 0
         if group:
             yield group
 
-    def _batches(self, one_pass: OnePass, ids: Mapping[str, str], bad: list[BadFile]) -> Iterator[list[Loaded]]:
-        batch: list[Loaded] = []
-        paths = (Path(path) for path in sorted(ids))
-        for item in load(paths, one_pass.prepare, workers=self._workers, ahead=3 * self._batch_size):
-            if isinstance(item, BadFile):
-                bad.append(item)
-            elif item.id != ids[str(item.path)]:
-                bad.append(BadFile(str(item.path), "has changed since it was indexed"))
-            else:
-                batch.append(item)
-            if len(batch) == self._batch_size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+
+def _changed(batch: Batch, ids: Mapping[str, str]) -> list[BadFile]:
+    """Files that hold something else than their row was made of. A score is the content's, whichever file had it."""
+    changed = [item.path for item in (*batch.photos, *batch.known) if item.id != ids[str(item.path)]]
+    return [BadFile(str(path), "has changed since it was indexed") for path in changed]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = ("torch", "accelerate", "litellm", "lancedb", "transformers", "open_clip", "timm", "numpy", "pyarrow",
-         "uvicorn", "starlette", "fastapi", "prometheus_client")  # fmt: skip
+         "uvicorn", "starlette", "fastapi", "prometheus_client", "ray")  # fmt: skip
 VERBS = (
     "demo", "index", "reindex", "search", "rephrase", "score", "pairs", "grid", "align", "export", "report", "serve",
     "judge", "eval", "plugins", "doctor",

@@ -162,7 +162,7 @@ def test_what_happens_to_the_gallery_meanwhile_is_followed(place, photos):
     happened = []
 
     def meanwhile(done, total):
-        if done == 10 and not happened:
+        if done >= 8 and not happened:
             happened.append(True)
             colours.paint(photos / "new-0.png", "cyan", seed=77)
             (photos / "red-0.png").rename(photos / "red-0-moved.png")
@@ -273,6 +273,39 @@ def test_the_old_version_being_written_keeps_it_in_use(place):
         reindex(place, stretched())
     assert versions.read(place).current == 1
     assert reindex(place, stretched()).added == 0
+
+
+def test_photos_are_not_added_to_a_version_that_went_out_of_use_meanwhile(place, photos, monkeypatch):
+    reindex(place, stretched(), switch=False)
+    colours.paint(photos / "late.png", "white", seed=99)
+    build = colours.builder(*REWARDS)
+    original = build.retriever
+
+    def slow(location):
+        found = original(location)
+        versions.write(place, versions.read(place).using(2))
+        return found
+
+    monkeypatch.setattr(build, "retriever", slow)
+    with pytest.raises(GalleryError, match="has another version in use now"):
+        index(photos, place, build)
+    assert len(Gallery.open(f"{place}@1", colours.builder())) == 24
+
+
+def test_nobody_writes_the_old_version_while_it_is_switched(place, monkeypatch):
+    refused = []
+    original = versions.write
+
+    def watched(gallery, known):
+        if known.current == 2:
+            with pytest.raises(GalleryError, match="another process is writing"):
+                index(place.parent / "photos", f"{place}@1", colours.builder(*REWARDS))
+            refused.append(True)
+        original(gallery, known)
+
+    monkeypatch.setattr(versions, "write", watched)
+    assert reindex(place, stretched()).switched
+    assert refused
 
 
 def test_a_retriever_that_cannot_remove_a_store_says_so(place, monkeypatch):
