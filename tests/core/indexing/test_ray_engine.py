@@ -23,7 +23,8 @@ from aesalign_core.build import Builder
 from aesalign_core.errors import EngineError, SettingsError
 from aesalign_core.gallery import Gallery
 from aesalign_core.indexing.index import index
-from aesalign_core.recipe import Use
+from aesalign_core.indexing.reindex import reindex
+from aesalign_core.recipe import Recipe, Use
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
@@ -206,6 +207,7 @@ WRITER = """
 import sys, ray_faults
 from pathlib import Path
 from aesalign_core.indexing.index import index
+from aesalign_core.indexing.reindex import reindex
 index(Path(sys.argv[1]), Path(sys.argv[2]), ray_faults.builder(*sys.argv[4:]), batch_size=4, workers=2, engine="ray",
       ray_address=sys.argv[3], progress=lambda done, total: print(done, flush=True))
 """
@@ -277,3 +279,14 @@ def test_a_node_without_our_packages_is_told_what_it_lacks(cluster, photos, tmp_
         EngineError, match=r"^a Ray worker cannot be started: .*No module named 'only_here' \(install"
     ):
         run(photos, tmp_path / "gallery", "redness")
+
+
+def test_photos_are_embedded_again_by_workers(cluster, photos, tmp_path):
+    place = tmp_path / "gallery"
+    index(photos, place, ray_faults.builder(*REWARDS), batch_size=4)
+    unnamed = Recipe(device="cpu", encoder=Use(use="colours", stretch=3.0))
+    report = reindex(place, Builder(unnamed), batch_size=4, workers=2, engine="ray")
+    assert (report.version, report.switched, report.left_out) == (2, True, [])
+    fresh = ray_faults.builder(*REWARDS, encoder=Use(use="colours", stretch=3.0))
+    index(photos, tmp_path / "fresh", fresh)
+    assert_same(rows(place, *REWARDS), rows(tmp_path / "fresh", *REWARDS))
