@@ -1,9 +1,9 @@
 """Trains in each of a launcher's processes, one case after the other: `python -m several_processes WORLD OUT JSON`.
 
 JSON is a list of cases: `run`, the RUN folder's name, and optionally `begun` (the folder that it is in, instead of
-OUT), `settings`, `objective`, `captions` (false: none), `stop` (the step after which the main process fails), `odd` (a
-rank that is given another learning rate), `idle` (whether the text head has a weight that no gradient reaches). What
-each process was told is in `OUT/RUN.RANK.json`.
+OUT), `settings`, `objective`, `captions` (false: none), `stop` (the step after which the main process fails), `odd`
+(a rank that is given another learning rate), `idle` (whether the text head has a weight that no gradient reaches).
+What each process was told is in `OUT/RUN.RANK.json`.
 """
 
 from __future__ import annotations
