@@ -56,7 +56,7 @@ class AlignSettings(Settings):
     tune: Literal["text", "image", "both", "adapter"] = "text"
     steps: int = Field(600, ge=1, le=100_000_000)
     batch_size: int = Field(256, ge=1, le=1_000_000)
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0, le=1000)
     weight_decay: float = Field(0.0, ge=0)
     warmup: float = Field(0.05, ge=0, le=1)
     schedule: Schedule = "cosine"

@@ -40,7 +40,7 @@ def whole(table: Path, *, size: int) -> Iterator[None]:
         _take_back(set(_files(table)) - before)
         raise
     new = set(_files(table)) - before
-    if not all(_is_whole(path) for path in new):
+    if not all(_is_whole(Path(name)) for name in new):
         _take_back(new)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -63,10 +63,11 @@ def reserve(folder: Path, size: int) -> None:
             size -= file.write(_CHUNK[:size])
 
 
-def _files(table: Path) -> Iterator[Path]:
+def _files(table: Path) -> Iterator[str]:
+    """Names, as a table of a million rows has some ten thousand files, and this is done at every write."""
     for folder in _FOLDERS:
         for root, _, names in os.walk(table / folder):
-            yield from (Path(root, name) for name in names)
+            yield from (f"{root}{os.sep}{name}" for name in names)
 
 
 def _is_whole(path: Path) -> bool:
@@ -83,8 +84,9 @@ def _is_whole(path: Path) -> bool:
         return False  # shorter than its own end
 
 
-def _take_back(new: set[Path]) -> None:
+def _take_back(names: set[str]) -> None:
     """Removes what a failed write left, newest manifest first: after that nothing refers to the rest."""
+    new = {Path(name) for name in names}
     if all(_is_whole(path) for path in new) and any(path.parent.name == _MANIFESTS for path in new):
         return  # the commit is good; what failed came after it
     for path in sorted(new, key=lambda p: (p.parent.name != _MANIFESTS, p.name)):

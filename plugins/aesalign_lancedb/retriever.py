@@ -23,8 +23,15 @@ from aesalign_lancedb.writing import reason, storage_errors
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COMPACT_EVERY = 128
-_COMPACT_LEAST = 8
+_COMPACT_PARTS = 128
+"""Parts that a small table may have before they are merged."""
+_COMPACT_ROWS = 32_768
+"""Rows for which it may have as many again: merging rewrites the table, so that a large one must have grown by a part
+of itself, else a million rows would be rewritten a hundred times."""
+_COMPACT_AT_END = 16
+"""At the end of the writing, so many times fewer parts are enough."""
+_LOOK_EVERY = 32
+"""Writes between looks at how many parts there are."""
 _KEEP_VERSIONS = timedelta(days=1)
 _IDS_TOGETHER = 2_000
 _MAX_WHERE = 10_000
@@ -68,7 +75,7 @@ class LanceRetriever:
         self.location = locate(settings.location)
         self._place = _place(self.location, context)
         self._open_table: Any = None
-        self._small_writes = 0
+        self._writes = 0
         self._depth = 0
 
     # -- the store
@@ -144,8 +151,9 @@ class LanceRetriever:
             self._depth += 1
             try:
                 yield
-                if self._depth == 1 and self._small_writes >= _COMPACT_LEAST:
-                    self._compact()
+                if self._depth == 1 and self._writes:
+                    self._compact_beyond(1 / _COMPACT_AT_END)
+                    self._writes = 0
             finally:
                 self._depth -= 1
 
@@ -154,9 +162,9 @@ class LanceRetriever:
         with self.writing():
             with self._whole(action, size):
                 yield
-            self._small_writes += 1
-            if self._small_writes >= _COMPACT_EVERY:
-                self._compact()
+            self._writes += 1
+            if self._writes % _LOOK_EVERY == 0:
+                self._compact_beyond(1.0)
 
     @contextlib.contextmanager
     def _whole(self, action: str, size: int = 0) -> Iterator[None]:
@@ -168,11 +176,14 @@ class LanceRetriever:
             self._open_table = None
             raise
 
-    def _compact(self) -> None:
-        """Merges small files; readers of the versions of the last day are left alone."""
-        with self._whole("compact"):
-            self._table().optimize(cleanup_older_than=_KEEP_VERSIONS)
-        self._small_writes = 0
+    def _compact_beyond(self, share: float) -> None:
+        """Merges parts if there are more than a share of those allowed; versions of the last day are left alone."""
+        with storage_errors("read", self.location):
+            told = self._table().stats()
+        allowed = _COMPACT_PARTS * (1 + told["num_rows"] // _COMPACT_ROWS)
+        if told["fragment_stats"]["num_fragments"] >= share * allowed:
+            with self._whole("compact"):
+                self._table().optimize(cleanup_older_than=_KEEP_VERSIONS)
 
     def add(self, rows: pa.Table) -> None:
         """Appends rows: id, path (string), width, height (int32), vector (list<float32>[d]), rewards (float32)."""
