@@ -36,8 +36,6 @@ from benchmarks.scaling.synthetic import Synthetic
 K = 10
 MEMORY_GOAL, RECALL_GOAL = 2000.0, 0.95
 STEPS = ("nothing", "fill", "build", "know")
-BATCH = 10_000
-"""Rows per write."""
 WARM_UP = 5
 
 
@@ -57,12 +55,12 @@ def _store(folder: Path, **settings: Any) -> Retriever:
     return Builder(recipe).retriever(folder)
 
 
-def fill(folder: Path, rows: int, dim: int, seed: int) -> None:
-    """Writes the vectors."""
+def fill(folder: Path, rows: int, dim: int, seed: int, batch: int) -> None:
+    """Writes the vectors, in batches as `aesalign index` writes them."""
     store = _store(folder)
     store.create(dim=dim, rewards=(), metadata={})
     with store.writing():
-        for table in Synthetic(dim, seed=seed).rows(rows, batch=BATCH):
+        for table in Synthetic(dim, seed=seed).rows(rows, batch=batch):
             store.add(table)
 
 
@@ -117,7 +115,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The whole benchmark."""
     place = folder / "gallery"
     child = [sys.executable, "-m", "benchmarks.scaling", "--rows", str(given.rows), "--dim", str(given.dim),
-             "--seed", str(given.seed), "--folder", str(place), "--only"]  # fmt: skip
+             "--seed", str(given.seed), "--batch", str(given.batch), "--folder", str(place), "--only"]  # fmt: skip
     found: dict[str, Any] = {"rows": given.rows, "dim": given.dim}
     for step in STEPS:
         before = _bytes(place)
@@ -178,6 +176,7 @@ def _arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=64, help="rows per write; 64 is `aesalign index`'s own")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
@@ -189,7 +188,7 @@ def main() -> None:
     given = _arguments()
     if given.only:
         if given.only == "fill":
-            fill(given.folder, given.rows, given.dim, given.seed)
+            fill(given.folder, given.rows, given.dim, given.seed, given.batch)
         elif given.only == "build":
             build(given.folder)
         elif given.only == "know":
