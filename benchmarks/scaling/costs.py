@@ -30,11 +30,11 @@ class Rates:
     """
 
     photos_per_core: float = 28.5
-    rows_per_writer: float = 6700
-    rows_per_index: float = 4150
-    row_bytes: float = 2150
-    index_bytes: float = 88
-    known_bytes: float = 400
+    rows_per_writer: float = 1080
+    rows_per_index: float = 12_000
+    row_bytes: float = 2182
+    index_bytes: float = 85
+    known_bytes: float = 289
     cores: float = 64
     core_hour: float = 0.04
     gb_month: float = 0.023

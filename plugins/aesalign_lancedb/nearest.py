@@ -26,7 +26,7 @@ class Plan:
     """
 
     exact: bool = True
-    nprobes: int = 20
+    nprobes: int = 80
     refine_factor: int = 0
 
 

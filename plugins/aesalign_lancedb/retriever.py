@@ -67,7 +67,7 @@ class LanceRetriever:
         index: Literal["none", "ivf"] = "none"
         partitions: int | None = Field(None, ge=1, le=65_536)
         compressed: bool = False
-        nprobes: int = Field(20, ge=1, le=65_536)
+        nprobes: int = Field(80, ge=1, le=65_536)
         refine_factor: int = Field(10, ge=1, le=1000)
 
     def __init__(self, settings: Settings, context: BuildContext) -> None:
