@@ -242,7 +242,8 @@ def test_another_image_tower_needs_a_gallery_of_the_same_photos(
     (tmp_path / "sitecustomize.py").write_text("import tiny_arch\n")
     there = {"PYTHONPATH": str(tmp_path)}
     compare = ("eval", "compare", "embedded", model, "-g", gallery, "--captions", captions)
-    refused(aesalign(*compare, **there), "was filled by the image tower of 'embedded'", "aesalign index")
+    told = f"aesalign reindex -g {gallery} --encoder "
+    refused(aesalign(*compare, **there), "was filled by the image tower of 'embedded'", told)
     done = aesalign("index", small_photos, "-g", "other", "--encoder", model, **there)
     assert done.code == 0, done.err
     found = aesalign(*compare, "--against-gallery", "other", "--json", **there)
