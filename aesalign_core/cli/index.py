@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesalign_core.cli import compose, console
-from aesalign_core.cli.options import Debug, Device, Encoder, Engine, Gallery, Json, RayAddress, Recipe, Rewards, Set
+from aesalign_core.cli.options import (
+    Debug,
+    Device,
+    Encoder,
+    Engine,
+    EngineWorkers,
+    Gallery,
+    Json,
+    RayAddress,
+    Recipe,
+    Rewards,
+    Set,
+)
 
 if TYPE_CHECKING:
     from aesalign_core.indexing.index import IndexReport
@@ -23,7 +35,7 @@ def command(
     rewards: Rewards = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete photos whose file is gone.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Photos per forward pass.")] = 64,
-    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Decoding threads, or Ray's workers.")] = None,
+    workers: EngineWorkers = None,
     engine: Engine = "local",
     ray_address: RayAddress = None,
     recipe: Recipe = None,

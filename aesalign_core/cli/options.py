@@ -78,6 +78,9 @@ Batch = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Photo
 Engine = Annotated[
     str, typer.Option("--engine", help="local, or ray: the workers of a cluster (extra `ray`) read and embed.")
 ]
+EngineWorkers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=256, help="Decoding threads, or Ray's workers.")
+]
 RayAddress = Annotated[
     str | None,
     typer.Option(

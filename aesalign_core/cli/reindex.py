@@ -13,6 +13,7 @@ from aesalign_core.cli.options import (
     Device,
     Encoder,
     Engine,
+    EngineWorkers,
     Gallery,
     Json,
     RayAddress,
@@ -45,7 +46,7 @@ def command(
         int | None, typer.Option("--delete", min=1, metavar="VERSION", help="Delete a version that is not in use.")
     ] = None,
     batch_size: Batch = 64,
-    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Decoding threads, or Ray's workers.")] = None,
+    workers: EngineWorkers = None,
     engine: Engine = "local",
     ray_address: RayAddress = None,
     recipe: Recipe = None,
