@@ -18,6 +18,7 @@ from aesalign_core.indexing.columns import Columns
 from aesalign_core.indexing.engines.batch import Batch
 from aesalign_core.indexing.engines.engine import Engine
 from aesalign_core.indexing.manifest import Entry, Manifest
+from aesalign_core.indexing.pending import Pending
 from aesalign_core.indexing.report import IndexReport
 from aesalign_core.indexing.rescoring import Rescorer
 from aesalign_core.types import BadFile
@@ -32,7 +33,7 @@ _MANIFEST_SECONDS = 20.0
 class Filling:
     """One run, after the store was made or checked; the caller holds the right to write.
 
-    The engine reads files wherever it does; what is written, is written here, batch by batch.
+    The engine reads files wherever it does; what is written, is written here, some batches at a time.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Filling:
         self.retriever, self.encoder, self.columns, self.report = retriever, encoder, columns, report
         self.engine = engine
         self.progress, self.total = progress, report.photos
+        self.pending = Pending(retriever)
         self.manifest = Manifest.read(place)
         self.rows = paths_by_id(retriever)
         self.known = set(self.rows)
@@ -64,8 +66,11 @@ class Filling:
             for batch in self.engine.read(unread, self.columns.rewards, known=self.known):
                 self._keep(batch)
                 self._advance(len(batch))
+            self.pending.write()
         except BaseException:
-            # The manifest only saves time: what stopped the run matters more.
+            # Both only save time: what stopped the run matters more.
+            with contextlib.suppress(GalleryError):
+                self.pending.write()
             with contextlib.suppress(GalleryError):
                 self.manifest.write()
             raise
@@ -118,7 +123,7 @@ class Filling:
         }
         scores = {name: values[new] for name, values in batch.scores.items()}
         columns = {name: pa.array(v, pa.float32(), mask=np.isnan(v)) for name, v in scores.items()}
-        self.retriever.add(pa.table({**table, **columns}))
+        self.pending.add(pa.table({**table, **columns}))
         self.report.added += len(photos)
         for item in photos:
             self.known.add(item.id)

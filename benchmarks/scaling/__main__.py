@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from aesalign_core import Builder, Recipe, Retriever
+from aesalign_core.indexing import pending
 from aesalign_core.indexing.filling import paths_by_id
 from aesalign_core.recipe import Use
 from aesalign_core.types import Vectors
@@ -56,7 +57,7 @@ def _store(folder: Path, **settings: Any) -> Retriever:
 
 
 def fill(folder: Path, rows: int, dim: int, seed: int, batch: int) -> None:
-    """Writes the vectors, in batches as `aesalign index` writes them."""
+    """Writes the vectors, in batches as `aesalign index` writes them when workers embed faster than it writes."""
     store = _store(folder)
     store.create(dim=dim, rewards=(), metadata={})
     with store.writing():
@@ -176,7 +177,7 @@ def _arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch", type=int, default=64, help="rows per write; 64 is `aesalign index`'s own")
+    parser.add_argument("--batch", type=int, default=pending.ROWS, help="rows per write; as `aesalign index`")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")

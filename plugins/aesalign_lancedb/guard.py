@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _ENDS = {".lance": b"LANC", ".manifest": b"LANC", ".idx": b"LANC", ".arrow": b"ARROW1"}
-_FOLDERS = ("_versions", "data", "_deletions", "_indices")
 _MANIFESTS = "_versions"
+_FLAT = (_MANIFESTS, "data", "_deletions")
+_INDICES = "_indices"
+"""Folders of folders."""
 _SPARE = 1_000_000
 _CHUNK = b"\0" * 1_000_000
 
@@ -64,10 +66,13 @@ def reserve(folder: Path, size: int) -> None:
 
 
 def _files(table: Path) -> Iterator[str]:
-    """Names, as a table of a million rows has some ten thousand files, and this is done at every write."""
-    for folder in _FOLDERS:
-        for root, _, names in os.walk(table / folder):
-            yield from (f"{root}{os.sep}{name}" for name in names)
+    """Names by plain listings: a large table has some ten thousand files, and this is done at every write."""
+    for folder in _FLAT:
+        with contextlib.suppress(FileNotFoundError):
+            prefix = f"{table / folder}{os.sep}"
+            yield from (prefix + name for name in os.listdir(prefix))  # noqa: PTH208
+    for root, _, names in os.walk(table / _INDICES):
+        yield from (f"{root}{os.sep}{name}" for name in names)
 
 
 def _is_whole(path: Path) -> bool:

@@ -20,6 +20,15 @@ TABLE = "photos"
 _OURS = frozenset({f"{TABLE}.lance", LOCK, manifest.NAME, *versions.NAMES})
 # A wrong address must not cost the minutes that the library would try for.
 _PATIENCE = {"client_max_retries": "3", "client_retry_timeout": "20", "connect_timeout": "5s", "timeout": "60s"}
+_REMEMBERED = 128_000_000
+"""Bytes that the library may remember of files and versions, of which a writer makes ever more (its own: 1 GB)."""
+
+
+def _connect(location: PurePath, **options: Any) -> Any:
+    import lancedb
+
+    session = lancedb.Session(metadata_cache_size_bytes=_REMEMBERED)
+    return lancedb.connect(str(location), session=session, **options)
 
 
 class Place(Protocol):
@@ -60,9 +69,7 @@ class Folder:
 
     def connect(self) -> Any:
         """The database."""
-        import lancedb
-
-        return lancedb.connect(str(self._location))
+        return _connect(self._location)
 
     def has_table(self) -> bool:
         """Whether a version of the table has been written."""
@@ -101,9 +108,7 @@ class Store:
 
     def connect(self) -> Any:
         """The database."""
-        import lancedb
-
-        return lancedb.connect(str(self._location), storage_options=dict(_PATIENCE))
+        return _connect(self._location, storage_options=dict(_PATIENCE))
 
     def has_table(self) -> bool:
         """Whether the store lists it."""

@@ -26,8 +26,9 @@ def command(count: int, *arguments: object, restarts: int = 0) -> list[str]:
     given = [str(a) for a in arguments]
     if count == 1:
         return [sys.executable, *given]
-    # A port of its own, so that launches beside each other do not meet.
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    # A port of its own, so that launches beside each other do not meet; its logs in the working folder, else a folder
+    # of each launch stays among the system's temporary files.
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--log-dir=launches", f"--nproc-per-node={count}"]
     return [sys.executable, *torchrun, f"--max-restarts={restarts}", *given]
 
 

@@ -129,7 +129,8 @@ def begun(world: World, recipe: Path, plugins: Path, out: Path, **how: Any) -> s
     """A launch that has taken some fifteen steps."""
     given = launching.command(2, *align(world, recipe, out), **how)
     env = launching.environment(plugins)
-    started = subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = subprocess.Popen(given, env=env, cwd=out.parent, **streams)
     launching.wait_for(lambda: started.poll() is not None or len(read_metrics(out / "metrics.jsonl")) >= 15)
     return started
 

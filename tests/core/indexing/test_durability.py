@@ -54,10 +54,24 @@ def photos(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_cut_off_goes_on_where_it_was(photos, tmp_path, number, monkeypatch):
+OFTEN = "import aesalign_core.indexing.pending as pending; pending.SECONDS = {}\n"
+"""Seconds between two writes."""
+AHEAD = 3 * 4 + 4
+"""Photos that loaders may be ahead by: three batches of four, and the one that is embedded now."""
+
+
+@pytest.mark.parametrize(
+    ("number", "before", "lost"),
+    [
+        (signal.SIGINT, "", 0),
+        # Nothing but what was embedded in the seconds between two writes: four batches, and the one that ends them.
+        (signal.SIGKILL, OFTEN.format(0.2), 5 * 4),
+    ],
+    ids=["Ctrl-C", "kill"],
+)
+def test_a_run_that_is_cut_off_goes_on_where_it_was(photos, tmp_path, number, before, lost, monkeypatch):
     place = tmp_path / "gallery"
-    process = start(photos, place)
+    process = start(photos, place, before)
     while int(process.stdout.readline()) < 60:
         pass
     process.send_signal(number)
@@ -67,8 +81,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(photos, tmp_path, number, mo
     assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
     builder = colours.builder()
     kept = len(Gallery.open(place, builder))
-    # The loaders are at most 3 batches of 4 ahead of what is written, and one batch is being written.
-    assert 60 - 16 <= kept < 120
+    assert 60 - AHEAD - lost <= kept < 120
     decoded = []
     original = colours.ColourEncoder.preprocess
     monkeypatch.setattr(
@@ -83,7 +96,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(photos, tmp_path, number, mo
 def test_a_run_killed_again_and_again_ends_up_whole(photos, tmp_path):
     place = tmp_path / "gallery"
     for wait in (1, 40):
-        process = start(photos, place)
+        process = start(photos, place, OFTEN.format(0))
         for _ in range(wait):
             process.stdout.readline()
         process.kill()
@@ -94,9 +107,16 @@ def test_a_run_killed_again_and_again_ends_up_whole(photos, tmp_path):
     )
 
 
+def test_small_batches_are_written_together(photos, tmp_path):
+    place = tmp_path / "gallery"
+    assert index(photos, place, colours.builder(), batch_size=4).added == 120
+    written = list((place / "photos.lance" / "data").iterdir())
+    assert len(written) < 10  # of 30 batches; more than one only where they took over five seconds
+
+
 def full(place: Path, photos: Path, before: str) -> None:
     """A run that meets a limit says so in one line, and a later run completes what was written."""
-    process = start(photos, place, before)
+    process = start(photos, place, OFTEN.format(0) + before)
     out, errors = process.communicate(timeout=60)
     last = out.splitlines()[-1]
     assert last.startswith("ERROR GalleryError"), out + errors

@@ -206,8 +206,9 @@ def test_what_fails_again_and_again_is_one_line_and_loses_nothing(cluster, photo
 WRITER = """
 import sys, ray_faults
 from pathlib import Path
+from aesalign_core.indexing import pending
 from aesalign_core.indexing.index import index
-from aesalign_core.indexing.reindex import reindex
+pending.SECONDS = 0  # each batch is written
 index(Path(sys.argv[1]), Path(sys.argv[2]), ray_faults.builder(*sys.argv[4:]), batch_size=4, workers=2, engine="ray",
       ray_address=sys.argv[3], progress=lambda done, total: print(done, flush=True))
 """
