@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any, cast
 
+from pydantic import BaseModel
+
 from aesalign_core import device as devices
 from aesalign_core.encoder_names import MODEL_PREFIX, is_model_spec, run_name, run_of
 from aesalign_core.errors import ModelError, PluginError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.locations import StoreUri
-from aesalign_core.messages import warn
+from aesalign_core.messages import describe, warn
 from aesalign_core.plugins import Registry, registry
 from aesalign_core.protocols import (
     CombinedReward,
+    ComponentFactory,
     Encoder,
     Judge,
     Objective,
@@ -69,15 +72,24 @@ class Builder:
         if key not in self._built:
             factory = self.registry.factory(kind, use.use)
             settings = validate(factory.Settings, {**use.settings, **extra}, where=f"{kind} {use.use}")
-            built = factory(settings, self)
-            if not isinstance(built, OF_KIND[kind]):
+            built = self._made(kind, use, factory, settings)
+            if problem := _broken(built, kind):
                 offer = self.registry.find(kind, use.use)
-                raise PluginError(
-                    f"{kind} {use.use!r} of {offer.distribution} breaks its contract: it lacks "
-                    + ", ".join(_missing(built, OF_KIND[kind][0]))
-                )
+                raise PluginError(f"{kind} {use.use!r} of {offer.distribution} breaks its contract: {problem}")
             self._built[key] = built
         return self._built[key]
+
+    def _made(self, kind: Kind, use: Use, factory: ComponentFactory, settings: BaseModel) -> Any:
+        try:
+            return factory(settings, self)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from inside
+            offer = self.registry.find(kind, use.use)
+            raise PluginError(
+                f"{kind} {use.use!r} of {offer.distribution} cannot be built: {describe(error)}",
+                hint="it is called with its settings and a BuildContext",
+            ) from error
 
     def encoder(self, spec: str | None = None) -> Encoder:
         """An encoder by component name, `ARCH/PRETRAINED`, RUN folder or `RUN@STRENGTH`; None: the recipe's own."""
@@ -166,5 +178,10 @@ class Builder:
         return cast("Prompts", self.component("prompt", Use(use=name)))
 
 
-def _missing(built: object, protocol: type) -> list[str]:
-    return sorted(name for name in required(protocol) if not hasattr(built, name))
+def _broken(built: object, kind: Kind) -> str:
+    """What is wrong with a component that was built; empty if nothing is."""
+    if not isinstance(built, OF_KIND[kind]):
+        missing = sorted(name for name in required(OF_KIND[kind][0]) if not hasattr(built, name))
+        return "it lacks " + ", ".join(missing)
+    fingerprint: object = getattr(built, "fingerprint", "")
+    return "" if isinstance(fingerprint, str) else f"its fingerprint is {type(fingerprint).__name__}, not str"

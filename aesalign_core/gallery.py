@@ -13,6 +13,7 @@ from aesalign_core import versions
 from aesalign_core.errors import GalleryError, QueryError, SpaceMismatchError
 from aesalign_core.locations import locate
 from aesalign_core.messages import nearest
+from aesalign_core.promises import matches_of
 from aesalign_core.types import Match, Scores, Vectors
 
 if TYPE_CHECKING:
@@ -139,8 +140,13 @@ class Gallery:
     def search(
         self, vectors: Vectors, k: int, *, rewards: Sequence[str] = (), where: str | None = None
     ) -> list[list[Match]]:
-        """For each of q embeddings the k nearest photos, nearest first; see `Retriever.search`."""
-        return self.retriever.search(vectors, k=k, rewards=rewards, where=where)
+        """For each of q embeddings the k nearest photos, nearest first; see `Retriever.search`.
+
+        Raises:
+            PluginError: The retriever gives something else.
+        """
+        found = self.retriever.search(vectors, k=k, rewards=rewards, where=where)
+        return matches_of(self.retriever, found, len(vectors))
 
     def _columns(self, column: str, ids: Sequence[str] | None) -> Iterator[Any]:
         if ids is None:

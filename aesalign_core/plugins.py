@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, cast
 
 import pluggy
+from pydantic import BaseModel
 
 from aesalign_core import hookspecs
 from aesalign_core.errors import AmbiguousComponentError, PluginError, UnknownComponentError
@@ -103,15 +104,18 @@ class Registry:
         module_name, _, attribute = offer.component.factory.partition(":")
         try:
             factory = getattr(importlib.import_module(module_name), attribute)
-        except Exception as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
             raise PluginError(
                 f"{kind} {name!r} of {offer.distribution} cannot be imported: {describe(error)}",
                 hint=f"reinstall or update {offer.distribution}",
             ) from error
-        if not callable(factory) or not hasattr(factory, "Settings"):
+        settings = getattr(factory, "Settings", None)
+        if not callable(factory) or not (isinstance(settings, type) and issubclass(settings, BaseModel)):
             raise PluginError(
-                f"{kind} {name!r} of {offer.distribution} breaks its contract:"
-                f" {offer.component.factory} has no Settings"
+                f"{kind} {name!r} of {offer.distribution} breaks its contract: {offer.component.factory} has no"
+                " Settings, a class that derives from aesalign_core.Settings"
             )
         return cast("ComponentFactory", factory)
 
@@ -121,11 +125,11 @@ def _names(variable: str) -> set[str] | None:
     return None if value is None else {n.strip() for n in value.split(",") if n.strip()}
 
 
-def _is_disabled(name: str) -> str:
+def _is_disabled(name: str, qualified: str) -> str:
     only, disabled = _names(ONLY), _names(DISABLE) or set()
-    if only is not None and name not in only:
+    if only is not None and not only & {name, qualified}:
         return f"not among {ONLY}"
-    return f"named in {DISABLE}" if name in disabled else ""
+    return f"named in {DISABLE}" if disabled & {name, qualified} else ""
 
 
 def _components(manager: pluggy.PluginManager, plugin: object, kind: Kind) -> list[Component]:
@@ -144,10 +148,10 @@ def _components(manager: pluggy.PluginManager, plugin: object, kind: Kind) -> li
     return found
 
 
-def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> list[tuple[Kind, Component]]:
+def _load_one(manager: pluggy.PluginManager, point: EntryPoint, name: str) -> list[tuple[Kind, Component]]:
     """Imports, registers and asks one plugin; leaves nothing registered if anything is wrong."""
     module = point.load()
-    manager.register(module, point.name)
+    manager.register(module, name)
     try:
         # A misspelled hook would otherwise be ignored in silence.
         manager.check_pending()
@@ -166,21 +170,30 @@ def load(points: Sequence[EntryPoint] | None = None) -> Registry:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     registry = Registry(manager)
-    for point in sorted(points if points is not None else entry_points(group=GROUP), key=lambda p: p.name):
+    for point in sorted(points if points is not None else entry_points(group=GROUP), key=_order):
         distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
-        if reason := _is_disabled(point.name):
-            registry.statuses.append(PluginStatus(point.name, distribution, version, "disabled", reason))
+        qualified = f"{distribution}:{point.name}"
+        # Two packages may have chosen one name.
+        name = qualified if any(s.name == point.name for s in registry.statuses) else point.name
+        if reason := _is_disabled(point.name, qualified):
+            registry.statuses.append(PluginStatus(name, distribution, version, "disabled", reason))
             continue
         try:
-            components = _load_one(manager, point)
-        except Exception as error:
+            components = _load_one(manager, point, name)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # modules also end the program, or skip a test
             reason = describe(error)
-            warn(f"plugin {point.name!r} of {distribution} is broken and was left out: {reason}")
-            registry.statuses.append(PluginStatus(point.name, distribution, version, "broken", reason))
+            warn(f"plugin {name!r} of {distribution} is broken and was left out: {reason}")
+            registry.statuses.append(PluginStatus(name, distribution, version, "broken", reason))
             continue
-        registry.statuses.append(PluginStatus(point.name, distribution, version, "ok"))
-        registry.offers.extend(Offer(k, c, point.name, distribution, version) for k, c in components)
+        registry.statuses.append(PluginStatus(name, distribution, version, "ok"))
+        registry.offers.extend(Offer(k, c, name, distribution, version) for k, c in components)
     return registry
+
+
+def _order(point: EntryPoint) -> tuple[str, str]:
+    return point.name, point.dist.name if point.dist else ""
 
 
 @cache

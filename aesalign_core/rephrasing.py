@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aesalign_core.messages import one_line
+from aesalign_core.promises import embedded_texts
 from aesalign_core.types import Rephrasing, Scores, Strategy
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def similarities(encoder: Encoder, queries: Sequence[str], texts: Sequence[str])
     """Cosine of each query and its text in the encoder's text tower: (n,) float32."""
     if not queries:
         return np.zeros(0, dtype=np.float32)
-    vectors = encoder.encode_texts([*queries, *texts])
+    vectors = embedded_texts(encoder, [*queries, *texts])
     first, second = vectors[: len(queries)], vectors[len(queries) :]
     return np.asarray(np.einsum("nd,nd->n", first, second), dtype=np.float32)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aesalign_core.errors import ImageError, SettingsError
 from aesalign_core.images.decoding import find_photos
 from aesalign_core.images.loading import Loaded, load
+from aesalign_core.promises import scores_of
 from aesalign_core.protocols import CombinedReward, Reward
 from aesalign_core.types import BadFile
 
@@ -54,6 +58,7 @@ def score(
     Raises:
         SettingsError: A reward that only a whole gallery can have.
         ImageError: A folder that is missing or holds no photo.
+        ModelError: A reward gave something else than one score per photo.
     """
     single = [_single(reward) for reward in rewards]
     paths = [path for source in sources for path in (find_photos(source) if source.is_dir() else [source])]
@@ -77,15 +82,23 @@ def _single(reward: Reward | CombinedReward) -> Reward:
 
 def _score_batch(batch: Sequence[Loaded | BadFile], rewards: Sequence[Reward]) -> Iterator[Score]:
     good = [item for item in batch if isinstance(item, Loaded)]
-    columns = [reward.score_pixels([item.outputs[n] for item in good if item.outputs]) if good else ()
-               for n, reward in enumerate(rewards)]  # fmt: skip
+    columns = [
+        scores_of(reward, reward.score_pixels([item.outputs[n] for item in good if item.outputs]), len(good))
+        if good
+        else np.empty(0, np.float32)
+        for n, reward in enumerate(rewards)
+    ]
     position = 0
     for item in batch:
         if isinstance(item, BadFile):
             yield Score(item.path, "", reason=item.reason)
             continue
         for reward, column in zip(rewards, columns, strict=True):
-            yield Score(str(item.path), reward.name, float(column[position]))
+            value = float(column[position])
+            if math.isnan(value):
+                yield Score(str(item.path), reward.name, reason="the reward gave no finite score")
+            else:
+                yield Score(str(item.path), reward.name, value)
         position += 1
 
 

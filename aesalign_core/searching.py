@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aesalign_core.errors import PluginError, QueryError
 from aesalign_core.messages import describe
+from aesalign_core.promises import embedded_texts
 from aesalign_core.types import Hit, Match, Rephrasing, SearchResult, Strategy, Vectors
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def search(
         gallery.default_reward(reward)  # an unknown one is refused before the model runs
     return search_vectors(
         queries,
-        encoder.encode_texts(texts),
+        embedded_texts(encoder, texts),
         gallery,
         k=k,
         rephrasings=rephrasings,

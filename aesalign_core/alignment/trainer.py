@@ -18,6 +18,7 @@ from aesalign_core.alignment.ranking_kl import ranking_kl
 from aesalign_core.alignment.settings import AlignSettings, Schedule
 from aesalign_core.alignment.step import Passes, Step
 from aesalign_core.errors import AlignmentError
+from aesalign_core.promises import output_of
 from aesalign_core.protocols import Objective
 
 _GRIDS, _CAPTIONS, _CANDIDATES = 0, 1, 2
@@ -81,7 +82,8 @@ class Trainer:
             `accuracy` and `margin` of the implicit reward, `pairs`, `grad_norm` (before clipping), `lr`.
 
         Raises:
-            AlignmentError: The loss or its gradient is not finite; no weight was changed by this step.
+            AlignmentError: The objective gave no loss with gradients, or the loss or its gradient is not finite; no
+                weight was changed by this step.
         """
         # Heads are in eval mode and draw nothing, but an objective may: then it draws the same after a resume.
         torch.manual_seed(self.settings.seed + self.steps_done)
@@ -90,7 +92,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         step = self.step_at(number)
-        output = self.objective(step.grids())
+        output = output_of(self.objective, self.objective(step.grids()))
         off = torch.zeros((), device=self.data.reference.device)
         pretraining = contrastive_loss(*step.captions(), self.data.temperature) if self._captions else off
         kl = ranking_kl(*step.rankings()) if self._candidates else off
@@ -117,8 +119,6 @@ class Trainer:
         return Step(self.data, self._grids.at(number), captions, candidates, self._passes)
 
     def _backward(self, loss: Tensor, step: Step) -> Tensor:
-        if not loss.requires_grad:
-            raise AlignmentError(f"the objective {self.objective.name!r} gives a loss without gradients")
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         step.backward()

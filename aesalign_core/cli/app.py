@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from aesalign_core import launcher
+from aesalign_core.blame import guilty
 from aesalign_core.cli import (
     align,
     demo,
@@ -31,6 +32,8 @@ from aesalign_core.cli import (
 )
 from aesalign_core.cli.options import DEBUG
 from aesalign_core.errors import AesalignError
+from aesalign_core.messages import describe
+from aesalign_core.plugins import DISABLE, registry
 
 INTERRUPTED = 130
 GRACE = 10.0
@@ -137,8 +140,10 @@ def _usage_or_bug(error: Exception) -> int:
         return exit_code
     if isinstance(error, MemoryError):
         return _fail("error: out of memory (try a smaller --batch-size)", 1)
-    return _fail(
-        f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
-        f" ({DEBUG}=1 or --debug shows where; please report it)",
-        1,
-    )
+    where = f"{DEBUG}=1 or --debug shows where"
+    if offer := guilty(error, registry()):
+        out = f"tell its authors, or leave it out by {DISABLE}={offer.plugin}"
+        return _fail(
+            f"error: plugin {offer.plugin!r} of {offer.distribution} failed: {describe(error)} ({where}; {out})", 1
+        )
+    return _fail(f"internal error: {describe(error)} ({where}; please report it)", 1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aesalign_core.evaluation.metrics import PerQuery, expected_hit
 from aesalign_core.evaluation.retrieval import DEPTHS, Rankings
+from aesalign_core.promises import embedded_texts
 from aesalign_core.types import Vectors
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _silent(what: str, done: int, total: int) -> None:
 def _embedded(encoder: Encoder, texts: Sequence[str], told: Progress) -> Vectors:
     parts = []
     for start in range(0, len(texts), BATCH):
-        parts.append(encoder.encode_texts(texts[start : start + BATCH]))
+        parts.append(embedded_texts(encoder, texts[start : start + BATCH]))
         told("embedding texts", min(start + BATCH, len(texts)), len(texts))
     return np.concatenate(parts)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.statistics import Difference, paired_difference
+from aesalign_core.promises import verdicts_of
 from aesalign_core.protocols import Judge, WholeJudge
 from aesalign_core.types import Row, Verdict
 
@@ -138,21 +139,14 @@ def ask(
         EvaluationError: A judge that does not answer for each.
     """
     if isinstance(judge, WholeJudge):
-        return _checked(judge, queries, judge.compare_all(queries, old, new, progress=progress))
+        return verdicts_of(judge, queries, judge.compare_all(queries, old, new, progress=progress))
     verdicts: list[Verdict] = []
     for start in range(0, len(queries), BATCH):
         part = slice(start, start + BATCH)
-        verdicts += _checked(judge, queries[part], judge.compare(queries[part], old[part], new[part]))
+        verdicts += verdicts_of(judge, queries[part], judge.compare(queries[part], old[part], new[part]))
         if progress:
             progress(min(start + BATCH, len(queries)), len(queries))
     return verdicts
-
-
-def _checked(judge: Judge, queries: Sequence[str], found: list[Verdict]) -> list[Verdict]:
-    expected = [(query, aspect) for query in queries for aspect in judge.aspects]
-    if [(v.query, v.aspect) for v in found] != expected:
-        raise EvaluationError(f"the judge {judge.name!r} does not give a verdict per query and aspect, in order")
-    return found
 
 
 def summarise(verdicts: Sequence[Verdict]) -> AspectSummary:

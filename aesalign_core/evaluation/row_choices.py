@@ -11,6 +11,7 @@ from aesalign_core.evaluation.hpir import Choice, Item
 from aesalign_core.evaluation.judging import Progress, ask
 from aesalign_core.images.loading import Loaded, load
 from aesalign_core.messages import warn
+from aesalign_core.promises import embedded_photos, embedded_texts
 from aesalign_core.protocols import Encoder, Judge
 from aesalign_core.types import BadFile, Pixels, Vectors
 
@@ -28,7 +29,7 @@ def encoder_choices(encoder: Encoder, items: Sequence[Item]) -> list[Choice | No
     paths = list(dict.fromkeys(photo for item in items for photo in (*item.first, *item.second)))
     vectors = dict(_embedded(encoder, paths))
     queries = np.concatenate(
-        [encoder.encode_texts([i.query for i in items[s : s + BATCH]]) for s in range(0, len(items), BATCH)]
+        [embedded_texts(encoder, [i.query for i in items[s : s + BATCH]]) for s in range(0, len(items), BATCH)]
     )
     return [_choice(query, item, vectors) for query, item in zip(queries, items, strict=True)]
 
@@ -59,7 +60,7 @@ def _embedded(encoder: Encoder, paths: Sequence[str]) -> Iterator[tuple[str, Vec
 
 
 def _batch(encoder: Encoder, waiting: Sequence[tuple[str, Pixels]]) -> Iterator[tuple[str, Vectors]]:
-    vectors = encoder.encode_pixels([pixels for _, pixels in waiting])
+    vectors = embedded_photos(encoder, [pixels for _, pixels in waiting])
     yield from zip([path for path, _ in waiting], vectors, strict=True)
 
 

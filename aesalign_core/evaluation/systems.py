@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aesalign_core.errors import EvaluationError
 from aesalign_core.evaluation.run_files import Listed, read_lists
+from aesalign_core.promises import embedded_texts
 
 if TYPE_CHECKING:
     from aesalign_core.gallery import Gallery
@@ -84,7 +85,7 @@ def of_encoder(
     rows: dict[str, tuple[Listed, ...]] = {}
     for start in range(0, len(asked), BATCH):
         part = asked[start : start + BATCH]
-        found = gallery.search(encoder.encode_texts(part), k)
+        found = gallery.search(embedded_texts(encoder, part), k)
         rows.update(zip(part, (listed(row, paths) for row in found), strict=True))
         if progress:
             progress(len(rows), len(asked))

@@ -21,6 +21,7 @@ from aesalign_core.evaluation.labelled import Labelled, shown
 from aesalign_core.evaluation.metrics import PerQuery, expected_hit
 from aesalign_core.evaluation.statistics import Difference, paired_difference
 from aesalign_core.images.loading import Loaded, load
+from aesalign_core.promises import embedded_photos, embedded_texts
 from aesalign_core.protocols import Encoder
 from aesalign_core.types import BadFile, Vectors
 
@@ -92,7 +93,7 @@ def class_vectors(
         some = names[start : start + step]
         texts = [fill(template, name) for name in some for template in templates]
         vectors = np.concatenate(
-            [encoder.encode_texts(texts[at : at + PROMPTS]) for at in range(0, len(texts), PROMPTS)]
+            [embedded_texts(encoder, texts[at : at + PROMPTS]) for at in range(0, len(texts), PROMPTS)]
         )
         means = vectors.reshape(len(some), len(templates), -1).mean(axis=1)
         parts.append(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
@@ -161,7 +162,7 @@ def _batches(
         hits.labels += [label for label, _ in good]
         done += len(batch)
         vectors = {
-            space: encoder.encode_pixels([outputs[position] for _, outputs in good])
+            space: embedded_photos(encoder, [outputs[position] for _, outputs in good])
             for position, (space, encoder) in enumerate(towers.items())
         } if good else {}  # fmt: skip
         yield done, np.array([label for label, _ in good], dtype=np.int64), vectors

@@ -177,6 +177,7 @@ class Filling:
                 self.progress(self.total + done, self.total + more)
 
         self.report.rescored, bad = rescorer.fill(self.columns.rewards, advance)
+        self.report.unscored = {name: count for name, count in rescorer.unscored.items() if count}
         told = {item.path for item in self.report.bad}
         self.report.bad += [item for item in bad if item.path not in told]
 

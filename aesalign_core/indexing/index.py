@@ -91,6 +91,8 @@ def index(
             run.add(paths)
             run.agree(prune=prune)
             run.rescore()
+            for name, count in report.unscored.items():
+                builder.warn(f"reward {name!r} gives no finite score for {count} photos, which are left without one")
             report.rescored |= columns.combine(retriever, refit=refit)
             report.index = retriever.build_index()
     report.seconds = time.perf_counter() - started

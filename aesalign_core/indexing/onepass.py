@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aesalign_core.errors import ModelError
+from aesalign_core.promises import embedded_photos, scores_of
 from aesalign_core.protocols import Encoder, Reward, TrainableEncoder
 from aesalign_core.types import Pixels, Scores, Vectors
 
@@ -50,7 +50,7 @@ class OnePass:
             (n, d) embeddings (n rows of width 0 if none were wanted), and (n,) scores by the reward's name.
 
         Raises:
-            ModelError: A reward gave something else than one score per photo.
+            ModelError: A reward gave something else than one score per photo, or the encoder than one row.
         """
         columns = [list(column) for column in zip(*outputs, strict=True)]
         vectors: Vectors = np.empty((len(outputs), 0), dtype=np.float32)
@@ -58,16 +58,18 @@ class OnePass:
         if self._encodes:
             spaces = self._encode(columns.pop(0))
             vectors = spaces[self._encoder.spaces.image]
-            scores = {r.name: checked(r, r.score_vectors(spaces[r.space or ""]), len(outputs)) for r in self._shared}
+            scores = {
+                r.name: scores_of(r, r.score_vectors(spaces[r.space or ""]), len(outputs)) for r in self._shared
+            }
         for reward, pixels in zip(self._own, columns, strict=True):
-            scores[reward.name] = checked(reward, reward.score_pixels(pixels), len(outputs))
+            scores[reward.name] = scores_of(reward, reward.score_pixels(pixels), len(outputs))
         return vectors, scores
 
     def _encode(self, pixels: list[Pixels]) -> dict[str, Vectors]:
         """Vectors of every space that the encoder computes, by fingerprint."""
         encoder = self._encoder
         if self._head is None or not isinstance(encoder, TrainableEncoder):
-            return {encoder.spaces.image: encoder.encode_pixels(pixels)}
+            return {encoder.spaces.image: embedded_photos(encoder, pixels)}
         import torch
 
         features = encoder.pixel_features(pixels)
@@ -75,15 +77,3 @@ class OnePass:
             embedded = self._head(torch.from_numpy(features).to(encoder.device)).float()
             vectors = torch.nn.functional.normalize(embedded, dim=1).cpu().numpy()
         return {encoder.spaces.image: vectors, encoder.spaces.image_features or "": features}
-
-
-def checked(reward: Reward, scores: Scores, count: int) -> Scores:
-    """A reward's scores as (count,) float32; what is not finite becomes NaN, which means no score.
-
-    Raises:
-        ModelError: They have another shape.
-    """
-    values = np.asarray(scores, dtype=np.float32)
-    if values.shape != (count,):
-        raise ModelError(f"reward {reward.name!r} gave scores of shape {values.shape} for {count} photos")
-    return np.where(np.isfinite(values), values, np.float32(np.nan))

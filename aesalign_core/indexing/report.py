@@ -22,6 +22,7 @@ class IndexReport:
         removed: Rows taken out: their file holds another picture now, or is gone and `prune` was asked for.
         vanished: Rows whose file is gone, still in the gallery.
         rescored: Scores given other than in the first pass over new photos, by reward.
+        unscored: Photos that a reward was asked for and has no finite score of, by reward.
         index: What the retriever says of its search index.
         bad: Files that were left out, and why.
         seconds: Wall time.
@@ -37,6 +38,7 @@ class IndexReport:
     removed: int = 0
     vanished: int = 0
     rescored: dict[str, int] = field(default_factory=dict)
+    unscored: dict[str, int] = field(default_factory=dict)
     index: str = ""
     bad: list[BadFile] = field(default_factory=list)
     seconds: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import numpy as np
 from aesalign_core.gallery import SPACE_KEY, as_matrix
 from aesalign_core.indexing.engines.batch import Batch
 from aesalign_core.indexing.engines.engine import Engine
-from aesalign_core.indexing.onepass import checked
+from aesalign_core.promises import scores_of
 from aesalign_core.protocols import Encoder, Retriever, Reward
-from aesalign_core.types import BadFile
+from aesalign_core.types import BadFile, Scores
 
 _TOGETHER = 2_048
 """Photos per write: rewriting a column costs by the write, and a cut-off run loses no more than this."""
@@ -30,6 +31,7 @@ class Rescorer:
     def __init__(self, retriever: Retriever, encoder: Encoder, engine: Engine) -> None:
         self._retriever, self._encoder, self._engine = retriever, encoder, engine
         self._space = retriever.metadata()[SPACE_KEY]
+        self.unscored: Counter[str] = Counter()
 
     def fill(
         self, rewards: Sequence[Reward], progress: Callable[[int, int], None]
@@ -38,7 +40,7 @@ class Rescorer:
 
         Returns:
             How many photos got each reward, and the files that could not be read for it. Files that are gone are
-            not among these.
+            not among these. Photos that a reward has no finite score for are counted in `unscored`.
         """
         missing, paths = self._missing([r.name for r in rewards])
         filled: dict[str, int] = {}
@@ -67,8 +69,15 @@ class Rescorer:
         for start in range(0, len(ids), _TOGETHER):
             part = ids[start : start + _TOGETHER]
             vectors = as_matrix(self._retriever.fetch(part, ["vector"])["vector"], self._encoder.dim)
-            self._retriever.set_column(reward.name, part, checked(reward, reward.score_vectors(vectors), len(part)))
-        return len(ids)
+            self._set(reward.name, part, scores_of(reward, reward.score_vectors(vectors), len(part)))
+        return len(ids) - self.unscored[reward.name]
+
+    def _set(self, name: str, ids: Sequence[str], scores: Scores) -> int:
+        """Writes scores; gives how many there are."""
+        self._retriever.set_column(name, ids, scores)
+        none = int(np.isnan(scores).sum())
+        self.unscored[name] += none
+        return len(ids) - none
 
     def _from_files(
         self,
@@ -85,9 +94,8 @@ class Rescorer:
         for group in self._groups(rewards, ids, bad):
             for name, scores in group.items():
                 wanted = {i: s for i, s in scores.items() if i in lacking[name]}
-                self._retriever.set_column(name, list(wanted), np.array(list(wanted.values()), dtype=np.float32))
+                counts[name] += self._set(name, list(wanted), np.array(list(wanted.values()), dtype=np.float32))
                 lacking[name] -= wanted.keys()
-                counts[name] += len(wanted)
             done += len(next(iter(group.values())))
             progress(done, len(ids))
         progress(len(ids), len(ids))

@@ -14,6 +14,7 @@ from aesalign_core.preferences import store as preference_store
 from aesalign_core.preferences.grids import cut_grid
 from aesalign_core.preferences.records import Dropped, PairsHeader, PairsResult
 from aesalign_core.preferences.settings import PairSettings
+from aesalign_core.promises import embedded_texts
 from aesalign_core.searching import check_query
 from aesalign_core.types import Match, PreferenceGrid, Rephrasing
 
@@ -148,7 +149,7 @@ def _retrieve(
     size = max(1, min(BATCH, BATCH_CANDIDATES // depth))
     for start in range(0, len(queries), size):
         rephrasings = rephraser.rephrase(queries[start : start + size], strategy=settings.strategy)
-        vectors = encoder.encode_texts([r.text for r in rephrasings])
+        vectors = embedded_texts(encoder, [r.text for r in rephrasings])
         found = gallery.search(vectors, depth, rewards=(header.reward,))
         yield from zip(rephrasings, found, strict=True)
 

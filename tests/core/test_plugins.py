@@ -70,6 +70,8 @@ def test_a_healthy_plugin_is_listed_without_importing_its_factory(write: Write) 
     [
         ("import no_such_package_at_all", "ModuleNotFoundError"),
         ("raise SystemError('boom')", "boom"),
+        ("raise SystemExit('install something first')", "install something first"),
+        ("import pytest\npytest.importorskip('no_such_package_at_all')", "Skipped"),
         ("from aesalign_core import hookimpl\n@hookimpl\ndef aesalign_reward(): return []", "aesalign_reward"),
         ("from aesalign_core import hookimpl\n@hookimpl\ndef aesalign_rewards(): return ['x']", "not Component"),
         (GOOD.format(name="Bad Name", module="m"), "no component name"),
@@ -101,6 +103,25 @@ def test_one_name_in_two_packages_is_an_error_that_names_both(write: Write) -> N
         found.find("reward", "thing")
     assert found.find("reward", "pkg-two:thing").plugin == "two"
     assert {r["status"] for r in plugins.listing(found)} == {"clash"}
+
+
+def test_two_packages_may_name_their_plugins_alike(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = []
+    for dist, module, name in (("pkg-one", "one", "thing"), ("pkg-two", "two", "thing"), ("pkg-two", "own", "other")):
+        write(module, GOOD.format(name=name, module=module), dist=dist)
+        points.append(EntryPoint("thing" if name == "thing" else "other", module, plugins.GROUP))
+        vars(points[-1])["dist"] = _Dist(dist)
+    found = plugins.load(points)
+    assert [(s.name, s.status) for s in found.statuses] == [
+        ("other", "ok"), ("thing", "ok"), ("pkg-two:thing", "ok"),
+    ]  # fmt: skip
+    with pytest.raises(AmbiguousComponentError, match="pkg-one:thing or pkg-two:thing"):
+        found.find("reward", "thing")
+    assert [found.find("reward", f"pkg-{n}:thing").component.factory for n in ("one", "two")] == [
+        "one_impl:Thing", "two_impl:Thing",
+    ]  # fmt: skip
+    monkeypatch.setenv(plugins.DISABLE, "pkg-two:thing")
+    assert plugins.load(points).find("reward", "thing").distribution == "pkg-one"
 
 
 def test_environment_disables_or_selects(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

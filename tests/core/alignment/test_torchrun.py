@@ -107,7 +107,9 @@ def test_what_breaks_in_another_process_alone_is_told_too(world: World, recipe: 
     done = launching.launch(2, *arguments, env=env, cwd=tmp_path)
     assert done.returncode != 0
     reason, *rest = own_lines(done.stderr)
-    assert reason.startswith("aesalign: internal error: RuntimeError: this process alone broke (")
+    assert reason.startswith(
+        "aesalign: error: plugin 'fragile' of test-plugins failed: RuntimeError: this process alone broke ("
+    )
     assert all(line.startswith("aesalign: error: another of the 2 processes is gone") for line in rest)
 
 
