@@ -109,6 +109,8 @@ def at_strength(encoder: str | None, strength: float | None) -> str | None:
         return encoder
     from aesalign_core.encoder_names import run_name
 
+    if encoder and not Path(encoder).is_dir() and Path(encoder.rpartition("@")[0]).is_dir() and "@" in encoder:
+        raise SettingsError(f"{encoder} and --strength both say a strength", hint="leave one of them out")
     if not encoder or not Path(encoder).is_dir():
         raise SettingsError("--strength belongs to a RUN folder", hint="add --encoder RUN, from aesalign align")
     return run_name(Path(encoder), strength)

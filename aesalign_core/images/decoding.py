@@ -102,6 +102,23 @@ def decode_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS, draft: int | None
             raise ImageError(_reason(error)) from None
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """A picture that somebody else has opened, as `decode` gives it.
+
+    Raises:
+        ImageError: It cannot be decoded within the bounds.
+    """
+    with pillow.quiet():
+        try:
+            _check_size(image.size, MAX_PIXELS)
+            image.load()  # only then a TIFF says how it lies
+            return pillow.scaled(pillow.to_rgb(pillow.turned(image)), DRAFT_SIDE)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(_reason(error)) from None
+
+
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     short, long = sorted(size)
     if short < 1:

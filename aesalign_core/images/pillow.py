@@ -39,7 +39,7 @@ def load_upright(image: ImageFile.ImageFile, draft: int | None) -> Image.Image:
     if scale > 1 and image.format in ("JPEG", "MPO"):
         image.draft(None, (image.width // scale, image.height // scale))
     image.load()
-    return _transpose(image)
+    return turned(image)
 
 
 def scaled(image: Image.Image, draft: int | None) -> Image.Image:
@@ -62,7 +62,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _transpose(image: Image.Image) -> Image.Image:
+def turned(image: Image.Image) -> Image.Image:
+    """A picture turned as its EXIF orientation asks."""
     orientation = _orientation(image)
     return image.transpose(Image.Transpose(_UPRIGHT[orientation])) if orientation in _UPRIGHT else image
 

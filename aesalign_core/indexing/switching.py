@@ -23,7 +23,8 @@ class Version:
     Attributes:
         number: From 1.
         place: Where its store is.
-        state: `in use`; `before`: was, and a rollback can go there; `begun`: has not been yet.
+        state: `in use`; `before`: was, and a rollback can go there; `beside`: neither, as it is not finished yet, was
+            made without switching, or was left by a rollback.
         encoder: Who filled it; empty if nothing is in it.
         photos: How many it holds.
     """
@@ -52,7 +53,7 @@ def listing(gallery: PurePath | str, builder: Builder) -> list[Version]:
         place = versions.place(where, number)
         store = builder.retriever(place)
         there = store.exists()
-        state = "in use" if number == known.current else "before" if number in known.before else "begun"
+        state = "in use" if number == known.current else "before" if number in known.before else "beside"
         encoder = read_metadata(place, store)[ENCODER_KEY] if there else ""
         found.append(Version(number, str(place), state, encoder, store.count() if there else 0))
     if not any(version.encoder for version in found):

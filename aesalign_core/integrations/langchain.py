@@ -7,11 +7,11 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from aesalign_core.build import Builder
 from aesalign_core.gallery import Gallery
-from aesalign_core.searching import search
+from aesalign_core.searching import MAX_K, search
 
 
 class GalleryRetriever(BaseRetriever):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class GalleryRetriever(BaseRetriever):  # type: ignore[misc]
 
     gallery: str
     encoder: str | None = None
-    k: int = 10
+    k: int = Field(10, ge=1, le=MAX_K)
     _opened: Any = PrivateAttr(default=None)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aesalign_core.build import Builder
 from aesalign_core.errors import QueryError
+from aesalign_core.images.decoding import upright
 from aesalign_core.protocols import Encoder
 from aesalign_core.types import Vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_NO_MATTER = frozenset({"show_progress_bar", "device", "pool", "chunk_size"})
+_ALWAYS = {"precision": "float32", "output_value": "sentence_embedding"}
 
 
 class SentenceEncoder:
@@ -38,13 +42,13 @@ class SentenceEncoder:
 
     def encode(
         self,
-        sentences: str | Image | Sequence[str | Image],
+        sentences: str | Image | Iterable[str | Image],
         *,
         batch_size: int = 32,
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
         normalize_embeddings: bool = True,
-        **ignored: Any,
+        **options: Any,
     ) -> Any:
         """Embeds texts or photos.
 
@@ -54,19 +58,23 @@ class SentenceEncoder:
             convert_to_numpy: One array, rather than a list of n.
             convert_to_tensor: A torch tensor instead.
             normalize_embeddings: Must be true: only directions have a meaning here.
-            ignored: What sentence-transformers takes besides, such as `show_progress_bar`.
+            options: What sentence-transformers takes besides. What changes no embedding, such as
+                `show_progress_bar`, is ignored; anything else may only say what holds here anyway.
 
         Returns:
             (n, d) float32, rows of unit length; (d,) for a single one.
 
         Raises:
-            QueryError: Texts and photos are mixed, or rows are wanted that are not of unit length.
+            QueryError: Neither texts nor photos, or both; or an option asks for other embeddings.
         """
         if not normalize_embeddings:
             raise QueryError("these embeddings have unit length", hint="leave normalize_embeddings out")
         if batch_size < 1:
             raise QueryError(f"a batch of {batch_size} holds nothing")
-        one = isinstance(sentences, str) or not isinstance(sentences, Sequence)
+        for name, value in options.items():
+            if name not in _NO_MATTER and value not in (None, _ALWAYS.get(name)):
+                raise QueryError(f"encode has no use for {name}={value!r:.60}", hint="leave it out")
+        one = isinstance(sentences, str) or _is_picture(sentences)
         items: list[Any] = [sentences] if one else list(sentences)  # type: ignore[arg-type]
         batches = [self._embed(items[at : at + batch_size]) for at in range(0, len(items), batch_size)]
         found = np.concatenate(batches) if batches else np.empty((0, self.encoder.dim), np.float32)
@@ -101,4 +109,10 @@ class SentenceEncoder:
             return self.encoder.encode_texts(items)
         if any(isinstance(item, str) for item in items):
             raise QueryError("texts and photos cannot be embedded in one call", hint="call encode for each")
-        return self.encoder.encode_pixels([self.encoder.preprocess(item.convert("RGB")) for item in items])
+        if odd := [item for item in items if not _is_picture(item)]:
+            raise QueryError(f"{type(odd[0]).__name__} is neither a text nor a photo", hint="open photos with PIL")
+        return self.encoder.encode_pixels([self.encoder.preprocess(upright(item)) for item in items])
+
+
+def _is_picture(item: object) -> bool:
+    return hasattr(item, "convert") and hasattr(item, "getexif")

@@ -7,10 +7,12 @@ those that `make bench` and `make bench-scaling` printed on 2 cores; nothing lar
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass, fields
 
 SIZES = (10**6, 10**8, 10**10)
 MONTH_GB, HOUR = 1e9, 3600.0
+MEASURED = 10**6
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Rates:
     Attributes:
         photos_per_core: Photos a second that one core reads, embeds and scores (embedded encoder, 224 × 224).
         rows_per_writer: Rows a second that the one writer of a gallery stores.
-        rows_per_index: Rows a second of building the compressed index, by one machine.
+        rows_per_index: Rows a second of building the compressed index of a million, by one machine. Each row is compared
+            with every partition, and there are as many as the square root of the rows: a larger one is slower.
         row_bytes: Of a row on disk, once old files are cleared away.
         index_bytes: Of the compressed index, a row.
         known_bytes: Memory of the process that indexes, for a photo that the gallery holds already.
@@ -43,13 +46,16 @@ class Rates:
 def row(photos: int, rates: Rates) -> dict[str, float]:
     """What a gallery of so many photos takes."""
     core_hours = photos / rates.photos_per_core / HOUR
+    indexing = photos / rates.rows_per_index / HOUR * math.sqrt(photos / MEASURED)
+    hours, written = core_hours / rates.cores, photos / rates.rows_per_writer / HOUR
     stored = photos * (rates.row_bytes + rates.index_bytes) / MONTH_GB
     return {
         "core-hours of embedding": core_hours,
-        "hours of it": core_hours / rates.cores,
+        "hours of it": hours,
         "price of it": core_hours * rates.core_hour,
-        "hours of the writer": photos / rates.rows_per_writer / HOUR,
-        "hours of the index": photos / rates.rows_per_index / HOUR,
+        "hours of the writer, meanwhile": written,
+        "hours of the index, at most": indexing,
+        "hours in all": max(hours, written) + indexing,
         "GB stored": stored,
         "price of a month": stored * rates.gb_month,
         "GB of memory to index again": photos * rates.known_bytes / MONTH_GB,

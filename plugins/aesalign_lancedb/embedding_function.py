@@ -19,7 +19,8 @@ from PIL import Image
 from pydantic import PrivateAttr
 
 from aesalign_core.build import Builder
-from aesalign_core.images.decoding import decode, decode_bytes
+from aesalign_core.errors import ImageError
+from aesalign_core.images.decoding import decode, decode_bytes, upright
 from aesalign_core.protocols import Encoder
 
 
@@ -46,6 +47,14 @@ class AesalignEmbeddings(EmbeddingFunction):  # type: ignore[misc]
         """D."""
         return self._encoder().dim
 
+    def compute_query_embeddings_with_retry(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """At once: nothing here heals by waiting, as the services do that the library's retries are for."""
+        return self.compute_query_embeddings(*args, **kwargs)
+
+    def compute_source_embeddings_with_retry(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """At once, too."""
+        return self.compute_source_embeddings(*args, **kwargs)
+
     def compute_query_embeddings(self, query: Any, *args: Any, **kwargs: Any) -> list[Any]:
         """One embedding, of a text or of a photo."""
         if isinstance(query, str):
@@ -70,5 +79,10 @@ class AesalignEmbeddings(EmbeddingFunction):  # type: ignore[misc]
 
 def _decoded(photo: Any) -> Image.Image:
     if isinstance(photo, Image.Image):
-        return photo.convert("RGB")
-    return decode_bytes(photo).image if isinstance(photo, bytes) else decode(Path(photo))
+        return upright(photo)
+    if isinstance(photo, bytes):
+        return decode_bytes(photo).image
+    try:
+        return decode(Path(photo))
+    except ImageError as error:
+        raise ImageError(f"{photo}: {error}") from error

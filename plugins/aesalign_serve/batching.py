@@ -13,6 +13,8 @@ import numpy as np
 
 from aesalign_core.types import Vectors
 
+TURN = 0.25
+"""Seconds of a pass that one request may fill: a large one must not keep the others waiting."""
 Means = Callable[[Sequence[str]], Vectors]
 Watch = Callable[[int, int], None]
 
@@ -49,7 +51,8 @@ class Batcher:
         self._means, self._most, self._wait, self._queue, self._watch = means, most, wait, queue, watch
         self._kept: OrderedDict[str, Vectors] = OrderedDict()
         self._room = kept
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[deque[Waiting]] = deque()
+        self._each = 0.0  # seconds of a text, lately
         self._came = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aesalign-encode")
         self._task: asyncio.Task[None] | None = None
@@ -64,14 +67,15 @@ class Batcher:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        for one in self._waiting:
-            one.answer.cancel()
+        for request in self._waiting:
+            for one in request:
+                one.answer.cancel()
         self._thread.shutdown(wait=True)
 
     @property
     def depth(self) -> int:
         """Texts that wait."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting))
 
     async def embed(self, texts: Sequence[str]) -> tuple[Vectors, int]:
         """Embeds texts.
@@ -88,8 +92,9 @@ class Batcher:
             raise BusyError
         loop = asyncio.get_running_loop()
         asked = [Waiting(text, loop.create_future()) for text in missing]
-        self._waiting.extend(asked)
-        self._came.set()
+        if asked:
+            self._waiting.append(deque(asked))
+            self._came.set()
         try:
             rows = await asyncio.gather(*(one.answer for one in asked))
         finally:
@@ -111,11 +116,14 @@ class Batcher:
             if not texts:
                 continue
             self._watch(len(texts), self.depth)
+            began = loop.time()
             try:
                 rows = await loop.run_in_executor(self._thread, self._means, texts)
             except Exception as error:
                 _fail(batch, error)
                 continue
+            each = (loop.time() - began) / len(texts)
+            self._each = (self._each + each) / 2 if self._each else each
             found = dict(zip(texts, rows, strict=True))
             self._keep(found)
             for one in batch:
@@ -123,14 +131,27 @@ class Batcher:
                     one.answer.set_result(found[one.text])
 
     async def _next(self) -> list[Waiting]:
-        """Waits for texts; takes at most as many as fit a pass, without those that nobody waits for any more."""
+        """Waits for texts; takes at most as many as fit a pass, without those that nobody waits for any more.
+
+        Requests take turns, and each gives no more than it may fill of a pass.
+        """
         while not self._waiting:
             self._came.clear()
             await self._came.wait()
         if self._wait and self.depth < self._most:
             await self._more()
-        taken = [self._waiting.popleft() for _ in range(min(self._most, self.depth))]
-        return [one for one in taken if not one.answer.done()]
+        share = max(1, int(min(self._most, TURN / self._each if self._each else self._most)))
+        taken: list[Waiting] = []
+        for _ in range(len(self._waiting)):
+            request = self._waiting.popleft()
+            room = len(taken) + min(share, self._most - len(taken))
+            while request and len(taken) < room:
+                one = request.popleft()
+                if not one.answer.done():
+                    taken.append(one)
+            if request:
+                self._waiting.append(request)
+        return taken
 
     async def _more(self) -> None:
         with suppress(TimeoutError):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from aesalign_core.errors import QueryError
 from aesalign_core.searching import check_query
@@ -36,6 +36,14 @@ class EmbeddingsRequest(BaseModel):
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
     user: str | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, int | list) for item in items):
+            raise ValueError("lists of token ids are not taken: send texts")
+        return value
 
     @property
     def texts(self) -> list[str]:

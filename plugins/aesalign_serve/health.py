@@ -36,10 +36,12 @@ async def health() -> Health:
 
 @router.get("/readyz", operation_id="ready", summary="Whether it answers", response_model=Readiness)
 async def ready(request: Request) -> Response | Readiness:
-    """It does, from when the model is loaded until it is told to stop."""
+    """It does, from when the model is loaded until it is told to stop, and while the gallery is there."""
     service: Service = request.app.state.service
     if not service.is_ready:
         return problem(503, "the service does not answer yet, or no more", code="not_ready")
+    if not await service.has_gallery():
+        return problem(503, "the gallery is gone", code="not_ready")
     return Readiness(photos=request.app.state.photos, aligned=service.towers.is_aligned)
 
 

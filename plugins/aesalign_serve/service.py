@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aesalign_core.errors import QueryError
+from aesalign_core.errors import GalleryError, QueryError
 from aesalign_core.messages import nearest
 from aesalign_core.searching import search_vectors
 from aesalign_core.types import SearchResult, Vectors
@@ -105,6 +105,13 @@ class Service:
                 "strength belongs to an aligned encoder", hint="this service was started without --encoder RUN"
             )
         return self.towers.strength if asked is None else asked
+
+    async def has_gallery(self) -> bool:
+        """Whether the gallery is still there, and can be read."""
+        try:
+            return await asyncio.to_thread(self.gallery.retriever.exists)
+        except GalleryError:
+            return False
 
     async def embed(self, texts: Sequence[str], strength: float) -> Vectors:
         """Embeds texts: (n, d) unit rows.

@@ -57,5 +57,5 @@ class ServeSettings(Settings):
 
     @property
     def max_body(self) -> int:
-        """Bytes of one request: what fits its texts, four bytes a character."""
-        return 16_384 + 4 * self.max_texts * self.max_characters
+        """Bytes of one request: what fits its texts, of which JSON may escape every character as two of six bytes."""
+        return 16_384 + 12 * self.max_texts * self.max_characters

@@ -23,17 +23,18 @@ def test_costs_by_hand() -> None:
         photos_per_core=10, rows_per_writer=1000, rows_per_index=500, row_bytes=2000, index_bytes=100,
         known_bytes=500, cores=10, core_hour=0.5, gb_month=0.1,
     )  # fmt: skip
-    found = row(3_600_000, rates)
+    found = row(9_000_000, rates)
     assert found == pytest.approx(
         {
-            "core-hours of embedding": 100,  # 3.6 million photos at 36,000 an hour
-            "hours of it": 10,
-            "price of it": 50,
-            "hours of the writer": 1,
-            "hours of the index": 2,
-            "GB stored": 7.56,  # 2,100 bytes each
-            "price of a month": 0.756,
-            "GB of memory to index again": 1.8,
+            "core-hours of embedding": 250,  # 9 million photos at 36,000 an hour
+            "hours of it": 25,
+            "price of it": 125,
+            "hours of the writer, meanwhile": 2.5,
+            "hours of the index, at most": 15,  # 5, and three times that, with three times the partitions
+            "hours in all": 40,
+            "GB stored": 18.9,  # 2,100 bytes each
+            "price of a month": 1.89,
+            "GB of memory to index again": 4.5,
         }
     )
 

@@ -23,9 +23,9 @@ def encoder(rows: Any) -> Any:
 
 @pytest.mark.parametrize("rows", [None, "text", [["a"] * 3] * 2, np.ones((1, 3)), np.ones((2, 4)), np.ones(6)])
 def test_embeddings(rows: Any) -> None:
-    with pytest.raises(ModelError, match="^encoder 'odd' gave embeddings "):
+    with pytest.raises(ModelError, match=r"^encoder 'odd' gave embeddings "):
         promises.embedded_texts(encoder(rows), ["a", "b"])
-    with pytest.raises(ModelError, match="^encoder 'odd' gave embeddings "):
+    with pytest.raises(ModelError, match=r"^encoder 'odd' gave embeddings "):
         promises.embedded_photos(encoder(rows), [np.zeros(1), np.zeros(1)])
     assert promises.embedded_texts(encoder(np.ones((2, 3))), ["a", "b"]).dtype == np.float32
 
@@ -39,10 +39,10 @@ def test_matches(found: Any) -> None:
 
 def test_what_an_objective_says() -> None:
     named: Any = SimpleNamespace(name="odd")
-    with pytest.raises(AlignmentError, match="^the objective 'odd' gives NoneType, and not an ObjectiveOutput"):
+    with pytest.raises(AlignmentError, match=r"^the objective 'odd' gives NoneType, and not an ObjectiveOutput"):
         promises.output_of(named, None)
     nothing = torch.zeros(())
-    with pytest.raises(AlignmentError, match="^the objective 'odd' gives a loss without gradients"):
+    with pytest.raises(AlignmentError, match=r"^the objective 'odd' gives a loss without gradients"):
         promises.output_of(named, ObjectiveOutput(nothing, nothing, nothing, nothing))
     output = ObjectiveOutput(torch.zeros((), requires_grad=True), nothing, nothing, nothing)
     assert promises.output_of(named, output) is output

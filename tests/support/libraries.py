@@ -56,8 +56,7 @@ def by_onnxruntime(folder: Path, texts: Sequence[str], pixels: Sequence[Any]) ->
     about = json.loads((folder / "encoder.json").read_text())
     text, image = about["text"], about["image"]
     coded = Tokenizer.from_file(str(folder / text["tokenizer"])).encode_batch(list(texts))
-    inputs = text.get("inputs", {text.get("input"): "ids"})
-    given = {name: np.array([getattr(c, part) for c in coded], np.int64) for name, part in inputs.items()}
+    given = {name: np.array([getattr(c, part) for c in coded], np.int64) for name, part in text["inputs"].items()}
     sessions = [
         InferenceSession(str(folder / part["graph"]), providers=["CPUExecutionProvider"]) for part in (text, image)
     ]

@@ -112,11 +112,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return made
 
 
-def colours_command(world: World, *, run: bool = True, delay: float = 0.0, **settings: Any) -> list[str]:
-    """What serves the colours."""
+def colours_command(
+    world: World, *, run: bool = True, delay: float = 0.0, gallery: Path | None = None, **settings: Any
+) -> list[str]:
+    """What serves the colours, or a copy of them."""
     given = json.dumps({"port": 0, "rate": 0, **settings})
     folder = str(world.root / "run") if run else ""
-    return [sys.executable, "-m", "serve_colours", str(world.gallery), folder, given, str(delay)]
+    return [sys.executable, "-m", "serve_colours", str(gallery or world.gallery), folder, given, str(delay)]
 
 
 @pytest.fixture(scope="module")

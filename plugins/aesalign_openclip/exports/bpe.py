@@ -15,7 +15,7 @@ _WORDS = r"""<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{
 def fast(tokenizer: Any, name: str) -> Tokenizer:
     """A tokenizer that gives what open_clip's `SimpleTokenizer` does: (context,) ids, padded with 0.
 
-    What open_clip repairs first (broken Unicode, curly quotes, HTML entities) is left as it is.
+    Of what open_clip repairs first, curly quotes are straightened; broken Unicode and HTML entities are left alone.
 
     Raises:
         ExportError: The model has another tokenizer.
@@ -31,7 +31,14 @@ def fast(tokenizer: Any, name: str) -> Tokenizer:
         models.BPE(vocab=dict(tokenizer.encoder), merges=merges, end_of_word_suffix="</w>", unk_token=end)
     )
     made.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(), normalizers.Lowercase()]
+        [
+            normalizers.Replace(Regex("[\u02bc\u2018-\u201b]"), "'"),
+            normalizers.Replace(Regex("[\u201c-\u201f]"), '"'),
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+            normalizers.Lowercase(),
+        ]
     )
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -47,12 +47,17 @@ def write(folder: Path, loaded: Loaded, heads: Heads, name: str) -> None:
         whole = nn.Sequential(towers[tower], after.get(tower, nn.Identity())).requires_grad_(False).eval()
         write_graph(folder / f"{tower}.onnx", whole, {given: example(loaded, tower, rows=2)})
     tokenizer.save(str(folder / "tokenizer.json"))
-    graphs = {tower: {"graph": f"{tower}.onnx", "input": given, "output": OUTPUT} for tower, given in INPUTS.items()}
     preprocess = {"layout": "rows, channels, height, width", "dtype": "float32", **loaded.preprocess}
     document = {
         "format": FORMAT,
         "encoder": name,
-        "image": {**graphs["image"], "preprocess": preprocess},
-        "text": {**graphs["text"], "dtype": "int64", "tokenizer": "tokenizer.json"},
+        "image": {"graph": "image.onnx", "input": INPUTS["image"], "output": OUTPUT, "preprocess": preprocess},
+        "text": {
+            "graph": "text.onnx",
+            "inputs": {INPUTS["text"]: "ids"},
+            "output": OUTPUT,
+            "dtype": "int64",
+            "tokenizer": "tokenizer.json",
+        },
     }
     (folder / ABOUT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from aesalign_core.errors import ImageError
-from aesalign_core.images.decoding import MAX_PIXELS, decode, decode_bytes
+from aesalign_core.images.decoding import MAX_PIXELS, decode, decode_bytes, upright
 
 LEFT, RIGHT = (250, 10, 10), (10, 10, 250)
 
@@ -79,6 +79,8 @@ def test_orientation_is_applied(kind, orientation):
     assert (decoded.width, decoded.height) == decoded.image.size == (40, 20)
     assert near(decoded.image, (5, 10), LEFT)
     assert near(decoded.image, (35, 10), RIGHT)
+    with Image.open(BytesIO(encoded(stored, kind, exif=exif))) as opened:
+        assert upright(opened).tobytes() == decoded.image.tobytes()
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr"])
@@ -108,6 +110,7 @@ def test_real_valued_grey():
 def test_transparency_lies_over_white():
     clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     assert near(decode_bytes(encoded(clear, "PNG")).image, (4, 4), (255, 255, 255))
+    assert near(upright(clear), (4, 4), (255, 255, 255))
     half = Image.new("RGBA", (8, 8), (0, 0, 0, 128))
     assert near(decode_bytes(encoded(half, "WEBP", lossless=True)).image, (4, 4), (127, 127, 127))
     palette = Image.new("P", (8, 8), 0)

@@ -212,7 +212,7 @@ def test_versions_can_be_tried_listed_gone_back_to_and_deleted(place):
     tried = reindex(place, build, switch=False)
     assert not tried.switched
     assert [(v.number, v.state, v.photos) for v in switching.listing(place, build)] == [
-        (1, "in use", 24), (2, "begun", 24)
+        (1, "in use", 24), (2, "beside", 24)
     ]  # fmt: skip
     assert Gallery.open(f"{place}@2", build).space == build.encoder().spaces.image
     assert reindex(place, build).added == 0

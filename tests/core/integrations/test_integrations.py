@@ -13,9 +13,11 @@ import pytest
 import torch
 from lancedb.embeddings import get_registry
 from lancedb.pydantic import LanceModel, Vector
+from PIL import Image
 
 from aesalign_core.build import Builder
 from aesalign_core.errors import QueryError
+from aesalign_core.images.decoding import decode
 from aesalign_core.integrations.sentences import SentenceEncoder
 from aesalign_core.searching import search
 from aesalign_core.testing.pictures import scene
@@ -54,6 +56,44 @@ def test_what_encode_cannot_do_is_one_line(tiny_clip: str) -> None:
             model.encode(["a"], **wrong)
     with pytest.raises(QueryError, match="cannot be embedded in one call"):
         model.encode(["a", scene(1)])
+    for name, value in {
+        "truncate_dim": 4,
+        "precision": "int8",
+        "output_value": "token_embeddings",
+        "prompt": "a ",
+    }.items():
+        with pytest.raises(QueryError, match=f"^encode has no use for {name}="):
+            model.encode(["a"], **{name: value})
+    for nothing in ([None], [3], np.zeros((2, 3))):
+        with pytest.raises(QueryError, match="is neither a text nor a photo"):
+            model.encode(nothing)
+
+
+def test_what_encode_takes_besides(tiny_clip: str) -> None:
+    model = SentenceEncoder(tiny_clip, device="cpu")
+    texts = ["a dog", "a cat"]
+    for given in (np.array(texts), tuple(texts), (text for text in texts)):
+        found = model.encode(given, precision="float32", prompt=None, device="cpu")
+        np.testing.assert_allclose(found, model.encode(texts), atol=1e-5)
+
+
+def test_opened_pictures_are_seen_as_indexed_files_are(tiny_clip: str, tmp_path: Path) -> None:
+    import aesalign_lancedb.embedding_function
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scene(3).resize((90, 60)).save(tmp_path / "turned.jpg", exif=exif)
+    clear = scene(3).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(tmp_path / "clear.png")
+    model, embed = SentenceEncoder(tiny_clip, device="cpu"), aesalign_lancedb.embedding_function.AesalignEmbeddings
+    for path in (tmp_path / "turned.jpg", tmp_path / "clear.png"):
+        expected = model.encoder.encode_pixels([model.encoder.preprocess(decode(path))])[0]
+        with Image.open(path) as opened:
+            np.testing.assert_allclose(model.encode(opened), expected, atol=1e-5)
+        with Image.open(path) as opened:
+            found = embed.create(encoder=tiny_clip).compute_source_embeddings([opened])[0]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_lancedb_table_embeds_photos_and_queries_itself(
@@ -74,6 +114,8 @@ def test_a_lancedb_table_embeds_photos_and_queries_itself(
     for opened in (table, again):
         found = opened.search(QUERY).distance_type("cosine").limit(4).to_list()
         assert [(row["path"], 1 - row["_distance"]) for row in found] == expected
+    with pytest.raises(RuntimeError, match=r"none\.jpg: no such file"):  # at once; LanceDB hides its kind
+        table.add([{"path": str(tmp_path / "none.jpg")}])
     as_bytes = embed.compute_source_embeddings([Path(expected[0][0]).read_bytes()])
     np.testing.assert_allclose(as_bytes[0], found[0]["vector"], atol=1e-5)
 

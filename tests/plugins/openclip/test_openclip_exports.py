@@ -21,7 +21,7 @@ from aesalign_core.recipe import Recipe, Use
 from aesalign_core.testing import tiny_clip
 from aesalign_openclip.encoder import OpenClipEncoder
 
-TEXTS = ["a dog on the beach", "Two people's  2023 photo!", "", "snow " * 500]
+TEXTS = ["a dog on the beach", "“Two people’s”  2023 photo!", "", "snow " * 500]
 SAME = 0.9999
 VISION: Any = tiny_clip.CONFIG["vision_cfg"]
 TEXT: Any = tiny_clip.CONFIG["text_cfg"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from io import BytesIO
+from pathlib import Path
 
 import colours
 import numpy as np
@@ -57,7 +59,7 @@ def test_of_a_linear_head_any_strength_is_that_of_run_at_strength(client: openai
         ({"model": "nothing"}, 404, "model_not_found"),
         ({"model": "aligned@9"}, 404, "model_not_found"),
         ({"input": []}, 400, "too_short"),
-        ({"input": [[1, 2]]}, 400, "string_type"),
+        ({"input": [[1, 2]]}, 400, "value_error"),
         ({"input": " "}, 400, None),
         ({"input": "\ud800"}, 400, None),
         ({"input": ["a"] * 257}, 400, None),
@@ -135,6 +137,18 @@ def test_a_photo_that_changed_is_not_shown(serve: Serve, world: World) -> None:
         assert served.client().get(f"/photos/{hit['id']}").status_code == 404
     finally:
         path.write_bytes(kept)
+
+
+def test_a_service_whose_gallery_is_gone_is_not_ready(serve: Serve, world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.gallery, tmp_path / "gallery")
+    client = serve(gallery=tmp_path / "gallery", run=False).client()
+    assert client.get("/readyz").status_code == 200
+    (tmp_path / "gallery").rename(tmp_path / "away")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+    assert client.get("/healthz").status_code == 200
+    (tmp_path / "away").rename(tmp_path / "gallery")
+    assert client.get("/readyz").json()["photos"] == 60
 
 
 def test_without_a_run_there_is_no_strength(serve: Serve) -> None:

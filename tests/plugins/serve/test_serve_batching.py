@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,9 +30,9 @@ class Tower:
         return np.array([[len(text), 1] for text in texts], dtype=np.float32)
 
 
-def run(steps: Any, **settings: Any) -> tuple[Any, Tower]:
+def run(steps: Any, tower: Tower | None = None, **settings: Any) -> tuple[Any, Tower]:
     """What a coroutine gives that works with a batcher."""
-    tower = Tower()
+    tower = tower or Tower()
 
     async def whole() -> Any:
         batcher = Batcher(tower, **{"most": 4, "wait": 0.05, "queue": 8, "kept": 8, **settings})
@@ -104,6 +105,28 @@ def test_who_leaves_is_not_embedded_for() -> None:
 
     _, tower = run(steps)
     assert tower.passes == [["here"]]
+
+
+def test_a_large_request_keeps_nobody_waiting() -> None:
+    class Slow(Tower):
+        def __call__(self, texts: Sequence[str]) -> Vectors:
+            time.sleep(0.1 * len(texts))
+            return super().__call__(texts)
+
+    async def steps(batcher: Batcher) -> Any:
+        await batcher.embed(["how long a text takes"])
+        large = asyncio.ensure_future(batcher.embed([str(number) for number in range(8)]))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(batcher.embed(["one"]), batcher.embed(["two"]))
+        done = large.done()
+        return done, await large
+
+    (done, (rows, _)), tower = run(steps, Slow(), most=8, wait=0.0, queue=20)
+    assert not done
+    assert rows.shape == (8, 2)
+    # A tenth of a second each: a turn is two texts, and each request has one.
+    assert [len(texts) for texts in tower.passes[1:]] == [2, 4, 2, 2]
+    assert tower.passes[2][2:] == ["one", "two"]
 
 
 def passes(served: Served) -> tuple[float, float]:

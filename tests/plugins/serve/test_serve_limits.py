@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -22,12 +23,21 @@ SECRET = {"environment": {"SERVE_TOKEN": TOKEN}, "token_env": "SERVE_TOKEN"}
 def test_too_large_a_request_is_413_told_or_not(serve: Serve) -> None:
     served = serve(max_texts=2, max_characters=100)
     client = served.client()
-    large = b'{"input": "' + b"a" * 40_000 + b'"}'
-    for content in (large, iter([large[:20_000], large[20_000:]])):
+    large = b'{"input": "' + b"a" * 60_000 + b'"}'
+    for content in (large, iter([large[:30_000], large[30_000:]])):
         answer = client.post("/v1/embeddings", content=content, headers={"content-type": "application/json"})
         assert answer.status_code == 413
         assert "larger than" in answer.json()["error"]["message"]
     assert served.client().post("/search", json={"query": "a" * 101}).status_code == 400
+
+
+def test_texts_are_as_long_however_json_writes_them(serve: Serve) -> None:
+    client = serve(max_texts=2, max_characters=2000).client()
+    for text in ("я" * 2000, "\N{CAT FACE}" * 2000):
+        written = json.dumps({"input": [text, text[1:]]})
+        assert written.isascii()
+        answer = client.post("/v1/embeddings", content=written, headers={"content-type": "application/json"})
+        assert answer.status_code == 200
 
 
 def test_too_many_requests_are_429_and_come_again(serve: Serve) -> None:
