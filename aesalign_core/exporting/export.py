@@ -72,7 +72,7 @@ def export(run: str | Path, to: str, out: Path, builder: Builder, *, strength: f
     if to != ADAPTER and to not in formats:
         raise ExportError(
             f"the RUN {name} of {base.name} cannot be exported to {to!r}",
-            hint=f"it can be to {', '.join((*formats, ''))}and to {ADAPTER} if its text head is a linear map",
+            hint="it can be to " + " or ".join((*formats, f"{ADAPTER} where the text head is a linear map")),
         )
     with new_folder(out) as temporary:
         if to == ADAPTER:

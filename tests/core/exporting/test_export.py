@@ -142,7 +142,7 @@ def test_a_text_head_that_is_no_map_on_embeddings_says_what_to_train(world: Worl
 def test_a_format_that_the_encoder_has_not_names_those_it_has(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"the RUN .* of colours cannot be exported to 'onnx'") as raised:
         export(run, "onnx", tmp_path / "out", colours.builder())
-    assert raised.value.hint == "it can be to adapter"
+    assert raised.value.hint == "it can be to adapter where the text head is a linear map"
 
 
 def test_an_encoder_of_a_plugin_writes_what_it_names(
