@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from aesalign_core import __version__
+from aesalign_core.authoring.bundled import packages
 from aesalign_core.errors import PluginError
 from aesalign_core.files import new_folder
 from aesalign_core.hookspecs import Kind
@@ -73,7 +74,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
         parent: Where the package's folder is made.
 
     Raises:
-        PluginError: It can be no name, or there is something at that place.
+        PluginError: It can be no name, aesalign has a package of it, or there is something at that place.
         AesalignError: The folder cannot be written.
     """
     plain = name.removeprefix(_PREFIX).removeprefix(_PREFIX.replace("-", "_"))
@@ -84,6 +85,11 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
     if not _NAME.match(plain) or len(plain) > _LONGEST:
         raise PluginError(
             f"{name!r} can be no plugin's name", hint="use lower-case letters, digits and -, such as fine-light"
+        )
+    if package in packages():
+        raise PluginError(
+            f"{package} is a package of aesalign itself, which a plugin of that name would hide",
+            hint=f"name it otherwise, such as my-{'-'.join(words)}",
         )
     folder = parent / (_PREFIX + "-".join(words))
     if folder.exists():
