@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from aesalign_core.plugins import GROUP
 DISTRIBUTION = "aesalign"
 
 
+@cache
 def packages() -> frozenset[str]:
     """Their names: `aesalign_core`, the bundled plugins, and what else is installed with them."""
     found = {aesalign_core.__name__}

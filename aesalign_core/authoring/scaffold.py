@@ -22,24 +22,42 @@ _LONGEST = 50
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What differs between kinds: the contract, what the test says of the component, a summary."""
+    """What differs between kinds: the contract, what the test says of the component, a summary, what it imports.
+
+    All that it imports comes with aesalign; it is declared all the same, as aesalign may come to do without it.
+    """
 
     contract: str
     test: str
     summary: str
+    needs: tuple[str, ...] = ()
 
 
 _PARTS: dict[Kind, _Part] = {
-    "encoder": _Part("TrainableEncoderContract", 'refused = ({"side": 0},)', "Colours, and the words for them."),
-    "rephraser": _Part("RephraserContract", 'refused = ({"words": ""},)', "Adds the same words to every query."),
-    "reward": _Part("RewardContract", 'refused = ({"side": 0},)', "Prefers photographs of much contrast."),
+    "encoder": _Part(
+        "TrainableEncoderContract",
+        'refused = ({"side": 0},)',
+        "Colours, and the words for them.",
+        ("numpy", "pydantic", "torch"),
+    ),
+    "rephraser": _Part(
+        "RephraserContract", 'refused = ({"words": ""},)', "Adds the same words to every query.", ("pydantic",)
+    ),
+    "reward": _Part(
+        "RewardContract", 'refused = ({"side": 0},)', "Prefers photographs of much contrast.", ("numpy", "pydantic")
+    ),
     "retriever": _Part(
         "RetrieverContract",
         'refused = ({"batch": 0},)\n    filters = False',
         "One Parquet file, searched exactly with NumPy.",
+        ("filelock", "numpy", "pyarrow", "pydantic"),
     ),
-    "objective": _Part("ObjectiveContract", 'refused = ({"beta": 0.0},)', "DPO within each semantic band."),
-    "judge": _Part("JudgeContract", 'refused = ({"margin": -1},)', "Prefers the row of more bytes per pixel."),
+    "objective": _Part(
+        "ObjectiveContract", 'refused = ({"beta": 0.0},)', "DPO within each semantic band.", ("pydantic", "torch")
+    ),
+    "judge": _Part(
+        "JudgeContract", 'refused = ({"margin": -1},)', "Prefers the row of more bytes per pixel.", ("pydantic",)
+    ),
     "prompt": _Part("PromptsContract", "refused = ()  # it has no settings", "Two templates."),
 }
 
@@ -104,6 +122,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
         "contract": part.contract,
         "test": part.test,
         "summary": part.summary,
+        "needs": "".join(f', "{one}"' for one in part.needs),
         "version": __version__,
         "next_version": _next(__version__),
     }
