@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from aesalign_core.authoring import components, hooks, requirements, targets
 from aesalign_core.authoring.imports import Graph, Import, heavy
-from aesalign_core.authoring.source import Source, SourceError, Sources
+from aesalign_core.authoring.source import Function, Source, SourceError, Sources
 from aesalign_core.authoring.targets import Target
 from aesalign_core.hookspecs import Kind
 
@@ -67,7 +67,10 @@ class _Check:
             yield self._finding(plugin, "wrong", f"{error}{self._where_looked(module)}")
             return
         found = hooks.of_module(source)
-        if not found:
+        if self._target.attribute:
+            detail = f"its hooks are those of {self._target.attribute}, which {module} makes as it runs"
+            yield self._finding(plugin, "unknown", detail)
+        elif not found:
             yield self._finding(plugin, "wrong", f"{module} implements no hook")
         yield from self._of_imports(plugin, module, "which every start of aesalign would wait for")
         for name, function in found.items():
@@ -99,7 +102,7 @@ class _Check:
                 "which is not what was to be checked"
             )
 
-    def _components(self, kind: Kind, function: ast.FunctionDef, *, silent: bool) -> Iterator[Finding]:
+    def _components(self, kind: Kind, function: Function, *, silent: bool) -> Iterator[Finding]:
         calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and hooks.is_component(node)]
         if not calls and not silent:
             yield self._finding(f"{kind}s", "unknown", "no Component(…) in sight: its list is made elsewhere")

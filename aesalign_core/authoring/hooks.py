@@ -7,14 +7,14 @@ import inspect
 from collections.abc import Iterator, Sequence
 
 from aesalign_core import hookspecs
-from aesalign_core.authoring.source import Source
+from aesalign_core.authoring.source import Function, Source
 from aesalign_core.hookspecs import KINDS, Kind
 from aesalign_core.messages import nearest
 
 HOOKS = {name: f for name, f in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("aesalign_")}
 
 
-def of_module(source: Source) -> dict[str, ast.FunctionDef]:
+def of_module(source: Source) -> dict[str, Function]:
     """Its functions that are hooks, or mean to be."""
     return {name: f for name, f in source.functions().items() if name.startswith("aesalign_") or _is_hook(f)}
 
@@ -29,12 +29,14 @@ def is_component(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Component"
 
 
-def problem(name: str, function: ast.FunctionDef) -> str:
+def problem(name: str, function: Function) -> str:
     """What is wrong with a hook; empty if nothing."""
     if name not in HOOKS:
         return f"there is no such hook; {nearest(name, list(HOOKS))}"
     if not _is_hook(function):
         return "it is not marked @aesalign_core.hookimpl, so nobody calls it"
+    if isinstance(function, ast.AsyncFunctionDef):
+        return "it is async, and nobody awaits it"
     known = set(inspect.signature(HOOKS[name]).parameters)
     strange = [a.arg for a in (*function.args.args, *function.args.kwonlyargs) if a.arg not in known]
     if strange:
@@ -42,11 +44,11 @@ def problem(name: str, function: ast.FunctionDef) -> str:
     return _answer(function) if kind_of(name) else ""
 
 
-def _is_hook(function: ast.FunctionDef) -> bool:
+def _is_hook(function: Function) -> bool:
     return any("hookimpl" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
-def _answer(function: ast.FunctionDef) -> str:
+def _answer(function: Function) -> str:
     """What is wrong with the components that a hook returns, as far as it can be seen."""
     inside = list(_statements(function.body))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in inside):

@@ -60,6 +60,8 @@ def _imports(source: Source, body: Sequence[ast.AST], how: Import) -> Iterator[I
         elif isinstance(node, ast.Try) and node.handlers:
             yield from _imports(source, [*node.body, *node.handlers], replace(how, guarded=True))
             yield from _imports(source, [*node.orelse, *node.finalbody], how)
+        elif isinstance(node, ast.With) and any("suppress(" in ast.unparse(item) for item in node.items):
+            yield from _imports(source, node.body, replace(how, guarded=True))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _imports(source, node.body, replace(how, at_top=False))
         elif isinstance(node, ast.ClassDef | ast.With | ast.Try):

@@ -14,6 +14,9 @@ MAX_BYTES = 4_000_000
 """No module that anybody wrote is larger."""
 
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
 class SourceError(Exception):
     """A module's source is not there, or is no Python."""
 
@@ -32,9 +35,9 @@ class Source:
     file: Path
     tree: ast.Module
 
-    def functions(self) -> dict[str, ast.FunctionDef]:
+    def functions(self) -> dict[str, Function]:
         """Functions at the module's top level."""
-        return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+        return {node.name: node for node in self.tree.body if isinstance(node, Function)}
 
     def classes(self) -> dict[str, ast.ClassDef]:
         """Classes at the module's top level."""

@@ -22,6 +22,7 @@ class Target:
     Attributes:
         plugin: The entry point's name.
         module: What it names.
+        attribute: Of the module, if it names an object that has the hooks; else empty.
         package: The distribution.
         path: Where its modules are looked for.
         folder: Where they must lie; None: anywhere.
@@ -30,6 +31,7 @@ class Target:
 
     plugin: str
     module: str
+    attribute: str
     package: str
     path: tuple[str, ...]
     folder: Path | None
@@ -61,7 +63,7 @@ def _installed(package: str | None) -> list[Target]:
         )
     path = tuple(sys.path)
     return [
-        Target(p.name, p.module, dist.name, path, None, requirements.named(dist.requires or ()))
+        Target(p.name, p.module, p.attr or "", dist.name, path, None, requirements.named(dist.requires or ()))
         for p, dist in sorted(found, key=lambda f: f[0].name)
     ]
 
@@ -80,8 +82,8 @@ def _in_folder(folder: Path) -> list[Target]:
             f"{folder / 'pyproject.toml'} names no plugin", hint=f"add a table [project.entry-points.{GROUP}]"
         )
     return [
-        Target(plugin, module.partition(":")[0], name, path, folder, declared)
-        for plugin, module in sorted(points.items())
+        Target(plugin, module.strip(), attribute.strip(), name, path, folder, declared)
+        for plugin, (module, _, attribute) in sorted((n, point.partition(":")) for n, point in points.items())
     ]
 
 

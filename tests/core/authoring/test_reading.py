@@ -61,6 +61,7 @@ def test_an_import_that_leads_nowhere_is_found(changed: Changed, statement: str,
     "statements",
     [
         ("try:", "    import not_there", "except ImportError:", "    not_there = None"),
+        ("import contextlib", "with contextlib.suppress(ImportError):", "    import not_there"),
         ("def later():", "    import not_there"),
         ("import sys", "if sys.platform == 'plan9':", "    import not_there"),
         ("if __name__ == '__main__':", "    import not_there"),
@@ -169,6 +170,18 @@ def test_a_class_that_cannot_do_its_work_is_found(changed: Changed, old: str, ne
 def test_a_class_that_can_is_let_be(changed: Changed, old: str, new: str) -> None:
     changed(REWARD, "self.side = settings.side", 'self.side = settings.side\n        self.name = "fine"')
     assert said(changed(REWARD, old, new), "wrong") == []
+
+
+def test_hooks_of_an_object_are_said_to_be_unknown(changed: Changed) -> None:
+    found = changed(PROJECT, 'fine = "aesalign_fine"', 'fine = "aesalign_fine:plugin"')
+    assert said(found, "unknown") == [
+        "plugin fine: its hooks are those of plugin, which aesalign_fine makes as it runs"
+    ]
+
+
+def test_an_async_hook_is_found(changed: Changed) -> None:
+    (found,) = said(changed(INIT, "def aesalign", "async def aesalign"), "wrong")
+    assert found == "hook aesalign_rewards: it is async, and nobody awaits it"
 
 
 def test_a_search_that_takes_no_k_is_found(tmp_path: Path) -> None:
