@@ -54,7 +54,7 @@ def _lineage(sources: Sources, source: Source, name: str, depth: int) -> Iterato
         module, original = origins[name]
         yield from _lineage(sources, sources.read(module), original, depth + 1)
         return
-    raise SourceError(f"{source.name} makes {name} as it runs")
+    raise SourceError(f"{name} is no class that {source.name} defines, or imports by `from`")
 
 
 def _own(made: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
