@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import re
-import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any, Literal
 
-from aesalign_core import hookspecs
-from aesalign_core.authoring import components
-from aesalign_core.authoring.heavy import HEAVY
-from aesalign_core.authoring.source import SourceError, read
-from aesalign_core.errors import PluginError
-from aesalign_core.hookspecs import KINDS, Kind
-from aesalign_core.messages import nearest
-from aesalign_core.plugins import GROUP
-
-HOOKS = {name: f for name, f in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("aesalign_")}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A plugin to check.
-
-    Attributes:
-        plugin: The entry point's name.
-        module: What it names.
-        package: The distribution.
-        path: Where its modules are looked for.
-    """
-
-    plugin: str
-    module: str
-    package: str
-    path: tuple[str, ...]
+from aesalign_core.authoring import components, hooks, requirements, targets
+from aesalign_core.authoring.imports import Graph, Import, heavy
+from aesalign_core.authoring.source import Function, Source, SourceError, Sources
+from aesalign_core.authoring.targets import Target
+from aesalign_core.hookspecs import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +21,14 @@ class Finding:
     Attributes:
         package: The distribution.
         what: Such as `reward sharpness`, `hook aesalign_reward`, `plugin sharpness`.
-        status: `ok`; `wrong`; `unknown`: it cannot be read without running it.
+        status: `ok`; `wrong`; `warning`: it works here, and may not elsewhere; `unknown`: it cannot be read without
+            running it.
         detail: In one line.
     """
 
     package: str
     what: str
-    status: Literal["ok", "wrong", "unknown"]
+    status: Literal["ok", "wrong", "warning", "unknown"]
     detail: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,94 +45,120 @@ def check(package: str | None = None) -> list[Finding]:
     Raises:
         PluginError: It is neither, or offers no plugin.
     """
-    folder = Path(package) if package else None
-    targets = _in_folder(folder) if folder and (folder / "pyproject.toml").is_file() else _installed(package)
-    return [finding for target in targets for finding in _findings(target)]
+    return [finding for target in targets.find(package) for finding in _Check(target).findings()]
 
 
-def _installed(package: str | None) -> list[Target]:
-    points = [(p, p.dist.name) for p in entry_points(group=GROUP) if p.dist]
-    wanted = _normal(package) if package else None
-    found = [(p, name) for p, name in points if wanted in (None, _normal(name))]
-    if not found:
-        hint = nearest(package or "", [name for _, name in points])
-        raise PluginError(
-            f"no installed package {package!r} offers a plugin, and no folder of that name holds a pyproject.toml",
-            hint=hint,
+class _Check:
+    """Of one plugin; each module of it is read once, and each import told once."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._sources = Sources(target.path)
+        self._told: set[str] = set()
+        self._factories: list[str] = []
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is found."""
+        plugin, module = f"plugin {self._target.plugin}", self._target.module
+        try:
+            source = self._sources.read(module)
+            self._refuse_copy(source)
+        except SourceError as error:
+            yield self._finding(plugin, "wrong", f"{error}{self._where_looked(module)}")
+            return
+        found = hooks.of_module(source)
+        if self._target.attribute:
+            detail = f"its hooks are those of {self._target.attribute}, which {module} makes as it runs"
+            yield self._finding(plugin, "unknown", detail)
+        elif not found:
+            yield self._finding(plugin, "wrong", f"{module} implements no hook")
+        yield from self._of_imports(plugin, module, "which every start of aesalign would wait for")
+        for name, function in found.items():
+            problem = hooks.problem(name, function)
+            if problem:
+                yield self._finding(f"hook {name}", "wrong", problem)
+            kind = hooks.kind_of(name)
+            if kind:
+                yield from self._components(kind, function, silent=bool(problem))
+            elif not problem:
+                yield self._finding(f"hook {name}", "ok", "")
+        yield from self._undeclared(plugin)
+
+    def _finding(self, what: str, status: Literal["ok", "wrong", "warning", "unknown"], detail: str) -> Finding:
+        return Finding(self._target.package, what, status, detail)
+
+    def _where_looked(self, module: str) -> str:
+        if self._target.folder is None or self._sources.find(module):
+            return ""
+        return (
+            f" in {self._target.folder}; if its settings map the package to another folder, pip install -e it first"
         )
-    return [Target(p.name, p.module, name, tuple(sys.path)) for p, name in sorted(found, key=lambda f: f[0].name)]
 
+    def _refuse_copy(self, source: Source) -> None:
+        folder = self._target.folder
+        if folder and not source.file.resolve().is_relative_to(folder.resolve()):
+            raise SourceError(
+                f"there is no module {source.name} in {folder}: a copy is installed at {source.file.parent}, "
+                "which is not what was to be checked"
+            )
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    def _components(self, kind: Kind, function: Function, *, silent: bool) -> Iterator[Finding]:
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and hooks.is_component(node)]
+        if not calls and not silent:
+            yield self._finding(f"{kind}s", "unknown", "no Component(…) in sight: its list is made elsewhere")
+        seen: set[str] = set()
+        for call in calls:
+            given = dict(zip(("name", "factory", "summary"), call.args, strict=False))
+            given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+            plain = {k: v.value for k, v in given.items() if isinstance(v, ast.Constant) and isinstance(v.value, str)}
+            what = f"{kind} {plain.get('name', '?')}"
+            if set(given) - set(plain) or not {"name", "factory"} <= set(plain):
+                yield self._finding(what, "unknown", "what it is given is computed")
+                continue
+            doubled = plain["name"] in seen
+            seen.add(plain["name"])
+            yield from self._component(kind, what, plain, doubled=doubled)
 
+    def _component(self, kind: Kind, what: str, plain: dict[str, str], *, doubled: bool) -> Iterator[Finding]:
+        if doubled:
+            yield self._finding(what, "wrong", "the package offers it twice")
+            return
+        status, detail = components.judge(kind, self._sources, **plain)
+        factory = plain["factory"].partition(":")[0]
+        self._factories.append(factory)
+        found = list(self._of_imports(what, factory, "for which checking a recipe would wait"))
+        if status != "ok" or not any(finding.status == "wrong" for finding in found):
+            yield self._finding(what, status, detail)
+        yield from found
 
-def _in_folder(folder: Path) -> list[Target]:
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-        points = {str(name): str(value) for name, value in project.get("entry-points", {}).get(GROUP, {}).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise PluginError(f"cannot read {folder / 'pyproject.toml'}: {error}") from None
-    if not points:
-        raise PluginError(
-            f"{folder / 'pyproject.toml'} names no plugin", hint=f"add a table [project.entry-points.{GROUP}]"
-        )
-    path = (str(folder / "src"), str(folder), *sys.path)
-    name = str(project.get("name", folder.name))
-    return [Target(plugin, module.partition(":")[0], name, path) for plugin, module in sorted(points.items())]
+    def _graph(self) -> Graph:
+        return Graph(self._sources, {name.partition(".")[0] for name in (self._target.module, *self._factories)})
 
+    def _of_imports(self, what: str, module: str, cost: str) -> Iterator[Finding]:
+        """What importing a module would find missing, or wait for; what was told of another is not told again."""
+        graph = self._graph()
+        reached = {by: each for by, each in graph.reached(module).items() if by not in self._told}
+        self._told |= set(reached)
+        for by, libraries in heavy(reached).items():
+            way = "" if by == module else f" (by way of {module})"
+            yield self._finding(what, "wrong", f"{by} imports {', '.join(libraries)} at its top{way}, {cost}")
+        for one in (one for each in reached.values() for one in each):
+            if one.at_top and one.certain and not one.guarded and (lacking := graph.missing(one)):
+                yield self._missing(what, one, lacking)
 
-def _findings(target: Target) -> Iterator[Finding]:
-    try:
-        source = read(target.module, target.path)
-    except SourceError as error:
-        yield Finding(target.package, f"plugin {target.plugin}", "wrong", str(error))
-        return
-    if heavy := sorted(source.imported() & set(HEAVY)):
-        detail = f"{target.module} imports {', '.join(heavy)}, which every start of aesalign would wait for"
-        yield Finding(target.package, f"plugin {target.plugin}", "wrong", detail)
-    hooks = {name: f for name, f in source.functions().items() if name.startswith("aesalign_") or _is_hook(f)}
-    if not hooks:
-        yield Finding(target.package, f"plugin {target.plugin}", "wrong", f"{target.module} implements no hook")
-    for name, function in hooks.items():
-        problem = _hook_problem(name, function)
-        if problem:
-            yield Finding(target.package, f"hook {name}", "wrong", problem)
-        kind = next((k for k in KINDS if name == f"aesalign_{k}s"), None)
-        if kind:
-            yield from _components(target, kind, function)
-        elif not problem:
-            yield Finding(target.package, f"hook {name}", "ok", "")
+    def _missing(self, what: str, one: Import, lacking: str) -> Finding:
+        # It may well be that a clone is checked before what it needs is installed.
+        declared = self._target.declared is None or requirements.normal(one.top) in self._target.declared
+        return self._finding(what, "warning" if declared else "wrong", f"{one.by} imports {lacking}")
 
-
-def _is_hook(function: ast.FunctionDef) -> bool:
-    return any("hookimpl" in ast.unparse(decorator) for decorator in function.decorator_list)
-
-
-def _hook_problem(name: str, function: ast.FunctionDef) -> str:
-    if name not in HOOKS:
-        return f"there is no such hook; {nearest(name, list(HOOKS))}"
-    if not _is_hook(function):
-        return "it is not marked @aesalign_core.hookimpl, so nobody calls it"
-    known = set(inspect.signature(HOOKS[name]).parameters)
-    strange = [a.arg for a in (*function.args.args, *function.args.kwonlyargs) if a.arg not in known]
-    return f"the hook has no argument {strange[0]!r}; {nearest(strange[0], sorted(known))}" if strange else ""
-
-
-def _components(target: Target, kind: Kind, function: ast.FunctionDef) -> Iterator[Finding]:
-    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("Component")]
-    if not calls:
-        yield Finding(target.package, f"{kind}s", "unknown", "no Component(…) in sight: its list is made elsewhere")
-    seen: set[str] = set()
-    for call in calls:
-        given = dict(zip(("name", "factory", "summary"), call.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-        plain = {key: v.value for key, v in given.items() if isinstance(v, ast.Constant) and isinstance(v.value, str)}
-        what = f"{kind} {plain.get('name', '?')}"
-        if set(given) - set(plain) or not {"name", "factory"} <= set(plain):
-            yield Finding(target.package, what, "unknown", "what it is given is computed")
-            continue
-        doubled = "the package offers it twice" if plain["name"] in seen else ""
-        seen.add(plain["name"])
-        judged = components.judge(kind, target.path, **plain)
-        yield Finding(target.package, what, *(("wrong", doubled) if doubled else judged))
+    def _undeclared(self, plugin: str) -> Iterator[Finding]:
+        if self._target.declared is None:
+            return
+        graph = self._graph()
+        used: list[Import] = []
+        for module in dict.fromkeys((self._target.module, *self._factories)):
+            used += [one for each in graph.reached(module, lazily=True).values() for one in each]
+        own = (self._target.package,)
+        for name, modules in sorted(requirements.undeclared(used, self._target.declared, own).items()):
+            detail = f"{name} is imported by {', '.join(modules)}, but is not among the package's dependencies"
+            yield self._finding(plugin, "warning", detail)

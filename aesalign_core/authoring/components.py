@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from typing import Literal
 
-from aesalign_core.authoring.heavy import HEAVY
-from aesalign_core.authoring.source import Source, SourceError, read
+from aesalign_core.authoring import signatures
+from aesalign_core.authoring.members import Members, ancestors, members
+from aesalign_core.authoring.source import SourceError, Sources
 from aesalign_core.hookspecs import Kind
 from aesalign_core.messages import nearest
 from aesalign_core.plugins import is_component_name, is_factory_path
@@ -15,18 +15,17 @@ from aesalign_core.protocols.kinds import OF_KIND, required
 
 SUMMARY = 100
 """Most characters of a summary: `aesalign plugins` shows it in one line."""
-_NOTHING = frozenset({"object", "Protocol", "Generic", "ABC"})
-_DEPTH = 20
+_SETTINGS = frozenset({"aesalign_core.Settings", "aesalign_core.settings.Settings"})
 
 Judged = tuple[Literal["ok", "wrong", "unknown"], str]
 
 
-def judge(kind: Kind, path: Sequence[str], *, name: str, factory: str, summary: str = "") -> Judged:
+def judge(kind: Kind, sources: Sources, *, name: str, factory: str, summary: str = "") -> Judged:
     """What is to be said of a component: `ok`, `wrong` or `unknown`, and why.
 
     Args:
         kind: Of component.
-        path: Where its module is looked for.
+        sources: Where its module is looked for.
         name: As users type it.
         factory: Its import path.
         summary: Its line.
@@ -39,59 +38,43 @@ def judge(kind: Kind, path: Sequence[str], *, name: str, factory: str, summary: 
         return "wrong", f"its summary is not one line of at most {SUMMARY} characters"
     module, _, attribute = factory.partition(":")
     try:
-        source = read(module, path)
+        source = sources.read(module)
     except SourceError as error:
         return "wrong", str(error)
     if attribute not in source.names():
         return "wrong", f"{module} has no {attribute}; {nearest(attribute, list(source.classes()))}"
-    if heavy := sorted(source.imported() & set(HEAVY)):
-        return "wrong", f"{module} imports {', '.join(heavy)} at its top: checking a recipe would wait for it"
     try:
-        bound = _bound(source, attribute, path)
+        found = members(sources, source, attribute)
     except SourceError as error:
         return "unknown", f"it, or what it inherits, cannot be read: {error}"
-    return _has_all(kind, attribute, bound)
+    problem = _problem(kind, sources, attribute, found)
+    return ("wrong", problem) if problem else ("ok", "")
 
 
-def _has_all(kind: Kind, name: str, bound: set[str]) -> Judged:
-    if "Settings" not in bound:
-        return "wrong", f"{name} has no Settings"
-    lacking = sorted((sorted(required(protocol) - bound) for protocol in OF_KIND[kind]), key=len)
-    if lacking[0]:
-        return "wrong", f"{name} is no {kind}: it lacks {', '.join(lacking[0])}"
-    return "ok", ""
+def _problem(kind: Kind, sources: Sources, name: str, found: Members) -> str:
+    if "Settings" not in found.nodes:
+        return f"{name} has no Settings"
+    protocol, lacking = min(
+        ((p, sorted(required(p) - set(found.nodes))) for p in OF_KIND[kind]), key=lambda one: len(one[1])
+    )
+    if lacking and "__getattr__" not in found.nodes:
+        return f"{name} is no {kind}: it lacks {', '.join(lacking)}"
+    return (
+        _settings(sources, name, found)
+        or signatures.initialiser(name, found)
+        or next(signatures.methods(name, found, protocol), "")
+    )
 
 
-def _bound(source: Source, name: str, path: Sequence[str], depth: int = 0) -> set[str]:
-    """What a class and those that it inherits from have: names of their bodies, and what methods set on `self`.
-
-    Raises:
-        SourceError: One of them is out of reach.
-    """
-    if depth > _DEPTH:
-        raise SourceError(f"{name} inherits from itself")
-    if name in source.classes():
-        made = source.classes()[name]
-        found = _own(made)
-        for base in made.bases:
-            inherited = ast.unparse(base).partition("[")[0]
-            if inherited.rpartition(".")[2] not in _NOTHING:
-                found |= _bound(source, inherited, path, depth + 1)
-        return found
-    if name in (origins := source.origins()):
-        module, original = origins[name]
-        return _bound(read(module, path), original, path, depth + 1)
-    raise SourceError(f"{source.name} makes {name} as it runs")
-
-
-def _own(made: ast.ClassDef) -> set[str]:
-    found: set[str] = set()
-    for node in made.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Assign):
-            found |= {t.id for t in node.targets if isinstance(t, ast.Name)}
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
-    stored = [n for n in ast.walk(made) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
-    return found | {attribute.attr for attribute in stored if ast.unparse(attribute.value) == "self"}
+def _settings(sources: Sources, name: str, found: Members) -> str:
+    """What is wrong with a component's `Settings`; empty if nothing, or it is made as the module runs."""
+    source, node = found.nodes["Settings"]
+    if isinstance(node, ast.ClassDef):
+        above = [one for base in node.bases for one in ancestors(sources, source, ast.unparse(base))]
+    elif isinstance(node, ast.Name | ast.Attribute):
+        above = list(ancestors(sources, source, ast.unparse(node)))
+    else:
+        return "" if not isinstance(node, ast.Constant | ast.Dict | ast.List) else f"{name}.Settings is no class"
+    if set(above) & _SETTINGS or any(one.endswith("?") and not one.startswith("pydantic.") for one in above):
+        return ""
+    return f"{name}.Settings does not derive from aesalign_core.Settings, so an unknown key would be no error"

@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from aesalign_core import __version__
+from aesalign_core.authoring.bundled import packages
 from aesalign_core.errors import PluginError
 from aesalign_core.files import new_folder
 from aesalign_core.hookspecs import Kind
@@ -21,24 +22,42 @@ _LONGEST = 50
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What differs between kinds: the contract, what the test says of the component, a summary."""
+    """What differs between kinds: the contract, what the test says of the component, a summary, what it imports.
+
+    All that it imports comes with aesalign; it is declared all the same, as aesalign may come to do without it.
+    """
 
     contract: str
     test: str
     summary: str
+    needs: tuple[str, ...] = ()
 
 
 _PARTS: dict[Kind, _Part] = {
-    "encoder": _Part("TrainableEncoderContract", 'refused = ({"side": 0},)', "Colours, and the words for them."),
-    "rephraser": _Part("RephraserContract", 'refused = ({"words": ""},)', "Adds the same words to every query."),
-    "reward": _Part("RewardContract", 'refused = ({"side": 0},)', "Prefers photographs of much contrast."),
+    "encoder": _Part(
+        "TrainableEncoderContract",
+        'refused = ({"side": 0},)',
+        "Colours, and the words for them.",
+        ("numpy", "pydantic", "torch"),
+    ),
+    "rephraser": _Part(
+        "RephraserContract", 'refused = ({"words": ""},)', "Adds the same words to every query.", ("pydantic",)
+    ),
+    "reward": _Part(
+        "RewardContract", 'refused = ({"side": 0},)', "Prefers photographs of much contrast.", ("numpy", "pydantic")
+    ),
     "retriever": _Part(
         "RetrieverContract",
         'refused = ({"batch": 0},)\n    filters = False',
         "One Parquet file, searched exactly with NumPy.",
+        ("filelock", "numpy", "pyarrow", "pydantic"),
     ),
-    "objective": _Part("ObjectiveContract", 'refused = ({"beta": 0.0},)', "DPO within each semantic band."),
-    "judge": _Part("JudgeContract", 'refused = ({"margin": -1},)', "Prefers the row of more bytes per pixel."),
+    "objective": _Part(
+        "ObjectiveContract", 'refused = ({"beta": 0.0},)', "DPO within each semantic band.", ("pydantic", "torch")
+    ),
+    "judge": _Part(
+        "JudgeContract", 'refused = ({"margin": -1},)', "Prefers the row of more bytes per pixel.", ("pydantic",)
+    ),
     "prompt": _Part("PromptsContract", "refused = ()  # it has no settings", "Two templates."),
 }
 
@@ -73,7 +92,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
         parent: Where the package's folder is made.
 
     Raises:
-        PluginError: It can be no name, or there is something at that place.
+        PluginError: It can be no name, aesalign has a package of it, or there is something at that place.
         AesalignError: The folder cannot be written.
     """
     plain = name.removeprefix(_PREFIX).removeprefix(_PREFIX.replace("-", "_"))
@@ -84,6 +103,11 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
     if not _NAME.match(plain) or len(plain) > _LONGEST:
         raise PluginError(
             f"{name!r} can be no plugin's name", hint="use lower-case letters, digits and -, such as fine-light"
+        )
+    if package in packages():
+        raise PluginError(
+            f"{package} is a package of aesalign itself, which a plugin of that name would hide",
+            hint=f"name it otherwise, such as my-{'-'.join(words)}",
         )
     folder = parent / (_PREFIX + "-".join(words))
     if folder.exists():
@@ -98,6 +122,7 @@ def scaffold(name: str, kind: Kind, parent: Path) -> Scaffold:
         "contract": part.contract,
         "test": part.test,
         "summary": part.summary,
+        "needs": "".join(f', "{one}"' for one in part.needs),
         "version": __version__,
         "next_version": _next(__version__),
     }

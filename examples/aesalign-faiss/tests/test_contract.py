@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aesalign_core.build import Builder
+from aesalign_core import Builder, Recipe
 from aesalign_core.errors import SettingsError
-from aesalign_core.recipe import Recipe, Use
+from aesalign_core.recipe import Use
 from aesalign_core.testing import RetrieverContract
 from aesalign_core.testing.contracts.retrievers import DIM, rows, vectors
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from aesalign_core.build import Builder
+from aesalign_core import Builder, Recipe
 from aesalign_core.errors import ModelError, SettingsError
-from aesalign_core.recipe import Recipe, Use
+from aesalign_core.recipe import Use
 from aesalign_core.testing import RewardContract
 
 

@@ -43,8 +43,9 @@ def wrong(found: list[Finding]) -> list[str]:
         (INIT, '"fine"', '"Fine"', "'Fine' is no component name"),
         (INIT, ', summary="Prefers photographs of much contrast."', "", "reward fine: its summary is not one line"),
         (INIT, "summary=\"P", "summary=\"P" + "x" * 100, "reward fine: its summary is not one line"),
-        (INIT, "from aesalign_core", "import torch\nfrom aesalign_core", "imports torch, which every start"),
-        (INIT, "def aes", "def ]", "aesalign_fine is not Python"),
+        (INIT, "from aesalign_core", "import torch\nfrom aesalign_core", "imports torch at its top, which every"),
+        (INIT, "def aes", "def ]", "aesalign_fine/__init__.py, line 9: unmatched"),
+        (INIT, "return [", "[", "hook aesalign_rewards: it returns nothing"),
         (REWARD, "import numpy", "import scipy, numpy", "aesalign_fine.reward imports scipy at its top"),
         (REWARD, "    Settings =", "    Options =", "FineReward has no Settings"),
         (REWARD, "score_vectors", "score_vector", "FineReward is no reward: it lacks score_vectors"),
@@ -89,7 +90,10 @@ def test_what_is_computed_is_said_to_be_unknown(folder: Path) -> None:
 def test_the_bundled_plugins_are_right() -> None:
     found = check("aesalign")
     assert len(found) > 15
-    assert {f.status for f in found} == {"ok"}
+    assert {f.status for f in found if f.status != "warning"} == {"ok"}
+    # What an editable install says of its dependencies is of the day on which it was made.
+    declared = (Path(__file__).resolve().parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    assert all(f'"{f.detail.partition(" ")[0]}' in declared for f in found if f.status == "warning")
 
 
 def test_no_package_of_that_name(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import plugin_environment
 import pytest
 
+from aesalign_core.authoring.bundled import packages
 from aesalign_core.authoring.checking import check
 from aesalign_core.authoring.scaffold import scaffold
 from aesalign_core.errors import AesalignError, PluginError
 from aesalign_core.hookspecs import KINDS
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow
@@ -69,6 +73,20 @@ def test_what_can_be_no_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PluginError, match="can be no plugin's name"):
         scaffold(name, "reward", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["core", "aesalign-core", "embedded", "serve", "aesalign_lancedb"])
+def test_a_name_of_aesalign_s_own_packages_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PluginError, match="is a package of aesalign itself") as failed:
+        scaffold(name, "reward", tmp_path)
+    assert "my-" in failed.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_package_that_is_built_into_aesalign_is_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    built = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {Path(package).name for package in built} <= packages()
 
 
 def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
