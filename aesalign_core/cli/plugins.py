@@ -73,7 +73,8 @@ def check(
 ) -> None:
     """Check a plugin package by reading it; nothing of it is run: hooks, import paths, settings, summaries.
 
-    Exits with 1 if anything is wrong. Whether it does what it should is for its tests: aesalign_core.testing.
+    Exits with 1 if anything is wrong; a warning alone (such as a dependency that is not declared) does not count.
+    Whether it does what it should is for its tests: aesalign_core.testing.
 
     Example: [bold]aesalign plugins check ./aesalign-fine-light[/bold]
     """

@@ -22,8 +22,9 @@ class Rates:
     Attributes:
         photos_per_core: Photos a second that one core reads, embeds and scores (embedded encoder, 224 × 224).
         rows_per_writer: Rows a second that the one writer of a gallery stores.
-        rows_per_index: Rows a second of building the compressed index of a million, by one machine. Each row is compared
-            with every partition, and there are as many as the square root of the rows: a larger one is slower.
+        rows_per_index: Rows a second of building the compressed index of a million, by one machine. Each row is
+            compared with every partition, and these are as many as the square root of the rows: a larger one takes
+            longer by the row.
         row_bytes: Of a row on disk, once old files are cleared away.
         index_bytes: Of the compressed index, a row.
         known_bytes: Memory of the process that indexes, for a photo that the gallery holds already.
