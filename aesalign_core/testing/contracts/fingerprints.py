@@ -79,7 +79,7 @@ class FingerprintContract(ComponentContract):
             if value is None and name.endswith("_features"):
                 continue  # of what it does not have
             assert isinstance(value, str), (
-                f"{name} is a {type(value).__name__}, {value!r:.80}: make a text of it, by"
+                f"{name} is {value!r:.80}, of the type {type(value).__name__}: make a text of it, by"
                 " aesalign_core.fingerprints.fingerprint(name, version, *settings)"
             )
             assert value.strip(), f"{name} is empty: it must tell these weights and settings from others"
