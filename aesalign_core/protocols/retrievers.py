@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class Retriever(Protocol):
     """A store of rows (id, path, width, height, vector, reward columns) that finds the nearest vectors.
 
-    What reads (`search`, `fetch`, `scan`, `count`, `columns`, `metadata`) is called from other threads than the one that
-    built it, and from several at once: `aesalign serve` answers each request in a thread of its own. What writes is
-    called from the one that built it.
+    What reads (`search`, `fetch`, `scan`, `count`, `columns`, `metadata`) is called from other threads than the one
+    that built it, and from several at once: `aesalign serve` answers requests in threads. What writes is called from
+    the one that built it.
 
-    One writer at a time: everything that changes the store takes the right of `writing` itself, and raises GalleryError
-    if another has it. `metadata` is a flat map of strings, kept with the rows. Its setting `location` is a folder;
-    one whose class says `object_stores = True` is given `s3://bucket/…`, too.
+    One writer at a time: everything that changes the store takes the right of `writing` itself, and raises
+    GalleryError if another has it. `metadata` is a flat map of strings, kept with the rows. Its setting `location` is
+    a folder; one whose class says `object_stores = True` is given `s3://bucket/…`, too.
     """
 
     def exists(self) -> bool:
