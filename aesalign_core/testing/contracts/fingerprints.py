@@ -40,7 +40,7 @@ use = Use(use=given["component"], **given["settings"])
 built = Builder(Recipe.model_validate(given["recipe"]), found=found).component(given["kind"], use)
 pathlib.Path(sys.argv[1]).write_text(json.dumps(stamps(built)))
 """
-_VISIBLE = 0.05
+_VISIBLE = 0.01
 """By which share of their spread answers must differ before it counts, unless the author says that they do: a number
 format, or a batch's size, makes others of the last digits."""
 
