@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class Encoder(Protocol):
     """Two towers that embed images and texts in one space.
 
+    It may be asked in another thread than the one that built it, as `aesalign serve` does, but for one thing at a
+    time; only `preprocess` is called from several threads at once.
+
     Attributes:
         name: What the user calls it (`embedded`, `open_clip:ViT-B-32/openai`, a RUN folder).
         dim: d, the width of an embedding.

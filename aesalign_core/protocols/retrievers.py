@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 class Retriever(Protocol):
     """A store of rows (id, path, width, height, vector, reward columns) that finds the nearest vectors.
 
-    One writer at a time. `metadata` is a flat map of strings, kept with the rows. Its setting `location` is a folder;
-    one whose class says `object_stores = True` is given `s3://bucket/…`, too.
+    What reads (`search`, `fetch`, `scan`, `count`, `columns`, `metadata`) is called from other threads than the one
+    that built it, and from several at once: `aesalign serve` answers requests in threads. What writes is called from
+    the one that built it.
+
+    One writer at a time: everything that changes the store takes the right of `writing` itself, and raises
+    GalleryError if another has it. `metadata` is a flat map of strings, kept with the rows. Its setting `location` is
+    a folder; one whose class says `object_stores = True` is given `s3://bucket/…`, too.
     """
 
     def exists(self) -> bool:
-        """Whether the store is there already."""
+        """Whether the store is there already. What was open before then sees what others have written since."""
         ...
 
     def create(self, *, dim: int, rewards: Sequence[str], metadata: Mapping[str, str]) -> None:
@@ -47,7 +52,7 @@ class Retriever(Protocol):
     def writing(self) -> AbstractContextManager[None]:
         """Holds the right to write over several writes (each write takes it itself otherwise).
 
-        Raises GalleryError if another process has it.
+        It ends with the block, also where that raises. Raises GalleryError if another process has it.
         """
         ...
 
@@ -78,7 +83,7 @@ class Retriever(Protocol):
     def search(
         self, vectors: Vectors, *, k: int, rewards: Sequence[str] = (), where: str | None = None
     ) -> list[list[Match]]:
-        """For each of q query vectors the k nearest rows by cosine, nearest first; ties by id.
+        """For each of q query vectors the k nearest rows by cosine, nearest first; ties by id; plain Python values.
 
         Args:
             vectors: (q, d) float32 embeddings.
@@ -98,5 +103,8 @@ class Droppable(Protocol):
     """A retriever that can remove its store: what `aesalign reindex --delete` asks for."""
 
     def drop(self) -> None:
-        """Removes the rows with all that belongs to them, so that `exists` is False. Raises GalleryError."""
+        """Removes the rows with all that belongs to them, so that `exists` is False. Raises GalleryError.
+
+        Whatever else is in the folder that it lies in stays.
+        """
         ...

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 class Reward(Protocol):
     """Scores photos, higher is better.
 
+    It may be asked in another thread than the one that built it, but for one thing at a time; only `preprocess` is
+    called from several threads at once. What it is given it leaves as it is: others read it too.
+
     Attributes:
         name: The gallery's column; `[a-z][a-z0-9_]*`.
-        fingerprint: Of weights and settings: equal fingerprints give equal scores.
+        fingerprint: Of weights and settings, as a text that is the same in every process: equal fingerprints give
+            equal scores, and a gallery is scored again only where it is another.
         space: The space of the vectors that `score_vectors` reads; None if it reads images only. A gallery whose
             encoder computes vectors of this space anyway scores without a second forward pass.
     """

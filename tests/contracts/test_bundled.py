@@ -54,11 +54,16 @@ class TestEmbeddedReward(RewardContract):
 class TestPromptContrast(RewardContract):
     component = "prompt_contrast"
     refused = ({"name": ""}, {"good": []}, {"bad": [" "]})
+    other_settings = ({"good": ["a red square"]}, {"bad": ["a green circle"]})
 
 
 class TestEnsemble(CombinedRewardContract):
     component = "ensemble"
     refused = ({"members": []}, {"members": [{"use": "embedded", "weight": 0}]}, {"members": [{"use": "ensemble"}]})
+    other_settings = (
+        {"members": [{"use": "embedded"}, {"use": "prompt_contrast", "weight": 3}]},
+        {"members": [{"use": "embedded"}, {"use": "prompt_contrast", "good": ["a red square"]}]},
+    )
 
     @pytest.fixture
     def settings(self) -> Mapping[str, Any]:

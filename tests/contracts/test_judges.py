@@ -25,6 +25,7 @@ class TestRewardJudge(JudgeContract):
 
 class TestLlmJudge(JudgeContract):
     component = "litellm"
+    network = True
     refused = ({"model": ""}, {"aspects": []}, {"mode": "oracle"}, {"photos": 0})
 
     @pytest.fixture
@@ -55,6 +56,7 @@ def _vote(origin: str, enough: threading.Event) -> None:
 
 class TestHumanJudge(JudgeContract):
     component = "human"
+    network = True
     refused = ({"aspects": []}, {"annotators": 0}, {"photos": 0}, {"token_env": "not a name"})
 
     @pytest.fixture

@@ -18,6 +18,9 @@ from aesalign_laion.published import HEADS
 class TestLaion(RewardContract):
     component = "laion"
     refused = ({"name": "No column"}, {"head": "v9"})
+    other_settings = ({},)  # its heads are of one published model each, of which there is one here
+    rebuilds = False  # the weights are small ones, in this process only
+    network = True  # models are looked for on the hub by their names
 
     @pytest.fixture(autouse=True)
     def published(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from aesalign_core.testing.llm_server import KEY, KEY_VARIABLE, LlmServer
 
 class TestLlmRephraser(RephraserContract):
     component = "litellm"
+    network = True
     refused = ({"model": ""}, {"temperature": 3}, {"api_base": "ftp://x"}, {"retries": 11}, {"max_chars": 0})
 
     @pytest.fixture

@@ -11,11 +11,9 @@ the rest:
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,30 +21,31 @@ import pytest
 import tomli_w
 
 from aesalign_core.authoring.components import SUMMARY
-from aesalign_core.authoring.heavy import HEAVY
 from aesalign_core.build import Builder
-from aesalign_core.errors import SettingsError
+from aesalign_core.errors import AesalignError, SettingsError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.plugins import Registry, registry
 from aesalign_core.recipe import Recipe, Use
 from aesalign_core.settings import Settings, validate
+from aesalign_core.testing.contracts.importing import imported, modules_of
+from aesalign_core.testing.contracts.leftovers import grown, held
+from aesalign_core.testing.contracts.network import no_network
+from aesalign_core.testing.contracts.randomness import seeded_by
 
 _BUILDS = 3
-_PROBE = """
-import importlib, sys
-
-def refuse(event, args):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
-        raise RuntimeError(f"{event} at import: {args[1:]}")
-
-sys.addaudithook(refuse)
-for name in sys.argv[2:]:
-    importlib.import_module(name)
-print(*sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
-"""
 
 Make = Callable[[], Any]
 """Builds the component afresh, sharing nothing with one built before."""
+
+
+@contextmanager
+def refuses(problem: str, error: type[Exception] = AesalignError) -> Iterator[None]:
+    """What is done inside must raise such an error; `problem` says what is wrong if it does not."""
+    try:
+        yield
+    except error:
+        return
+    pytest.fail(problem)
 
 
 class ComponentContract:
@@ -57,12 +56,21 @@ class ComponentContract:
         component: Its name, as users type it.
         refused: Settings that must be refused, each for a reason of its own: an example per limit that there is.
         tolerance: By how much numbers may differ that must be equal: floating-point sums depend on a batch's size.
+        network: Whether it may reach the network as it is built and used, as what asks a model by HTTP must.
     """
 
     kind: ClassVar[Kind]
     component: ClassVar[str]
     refused: ClassVar[Sequence[Mapping[str, Any]]] = ()
     tolerance: ClassVar[float] = 1e-4
+    network: ClassVar[bool] = False
+
+    @pytest.fixture(autouse=True)
+    def named(self) -> None:
+        """Nothing can be tested of a component without a name."""
+        if not getattr(self, "component", ""):
+            name = type(self).__name__
+            pytest.fail(f'{name} names no component: write component = "NAME" in its body', pytrace=False)
 
     @pytest.fixture
     def settings(self) -> Mapping[str, Any]:
@@ -102,22 +110,23 @@ class ComponentContract:
         assert summary.isprintable(), "a summary is one line"
         assert len(summary) <= SUMMARY, f"a summary has at most {SUMMARY} characters"
 
-    def test_importing_it_is_light_and_reaches_no_network(self, plugins: Registry) -> None:
+    def test_importing_it_is_light_and_reaches_no_network(self, plugins: Registry, tmp_path: Path) -> None:
         """Plugins are listed, and recipes checked, at every start of `aesalign`."""
-        offer = plugins.find(self.kind, self.component)
-        plugin: Any = plugins.manager.get_plugin(offer.plugin)
-        modules = [plugin.__name__, offer.component.factory.partition(":")[0]]
-        done = subprocess.run(
-            [sys.executable, "-c", _PROBE, ",".join(HEAVY), *modules],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        modules = modules_of(plugins, plugins.find(self.kind, self.component))
+        found, names = imported(modules, tmp_path), " and ".join(modules)
+        assert not found.attempts, (
+            f"importing {names} reaches the network ({found.attempts[0]}): do that where it is used, and not"
+            " even then"
+            " without need"
         )
-        assert done.returncode == 0, f"{' and '.join(modules)} cannot be imported alone: {done.stderr[-600:]}"
-        heavy = done.stdout.split()
-        assert not heavy, f"importing {' and '.join(modules)} imports {', '.join(heavy)}: import it where it is used"
+        assert not found.failure, f"{names} cannot be imported alone: {found.failure}"
+        assert not found.printed, (
+            f"importing {names} prints {found.printed[:80]!r} on stdout, where the answers of --json go: print"
+            " nothing"
+        )
+        assert not found.heavy, (
+            f"importing {names} imports {', '.join(found.heavy)}: import it where it is used, inside of the function"
+        )
 
     # -- its settings
 
@@ -147,13 +156,68 @@ class ComponentContract:
         again = tomllib.loads(tomli_w.dumps(plain))
         assert validate(model, again, where=self.component) == given
 
-    # -- what it holds
+    # -- what it does to the process that it is in
+
+    def test_it_reaches_no_network(self, make: Make) -> None:
+        """Not as it is built, nor as it is used, unless the test class says `network = True`."""
+        if self.network:
+            return
+        with no_network() as attempts:
+            try:
+                self.exercise(make())
+            except Exception:
+                if not attempts:
+                    raise
+        self.check_offline(attempts)
+
+    def check_offline(self, attempts: Sequence[str]) -> None:
+        """Nothing was tried, as `no_network` tells."""
+        assert not attempts, (
+            f"it reaches the network as it is built or used ({attempts[0]}): bring along what it needs, or fetch it"
+            " before. If asking a server is what it is for, say so in the test class: network = True"
+        )
+
+    def test_it_prints_nothing(self, make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+        """Stdout is for the answers of a command, which other programs read as JSON."""
+        capfd.readouterr()
+        self.exercise(make())
+        self.check_silence(capfd)
+
+    def check_silence(self, capfd: pytest.CaptureFixture[str]) -> None:
+        """Nothing has come on stdout since it was last read."""
+        printed = capfd.readouterr().out
+        assert not printed, (
+            f"it prints {printed[:80]!r} on stdout, where the answers of --json go: use context.warn(message)"
+            " for what"
+            " users must know, and leave the rest out"
+        )
+
+    def test_it_seeds_nothing_that_others_draw_from(self, make: Make) -> None:
+        """Samples and training are repeatable by the global generators, which are theirs to seed."""
+        self.exercise(make())  # what it imports only now is imported
+        seeded = seeded_by(lambda: self.exercise(make()))
+        assert not seeded, (
+            f"it seeds {' and '.join(seeded)} for the whole process: draw from a generator of your own, such as"
+            " numpy.random.default_rng(seed) or torch.Generator().manual_seed(seed)"
+        )
+
+    def test_it_leaves_no_file_in_the_working_folder(
+        self, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Which is the user's; what is to be kept has its place in the cache folder, or in a setting."""
+        folder = tmp_path / "working-folder"
+        folder.mkdir()
+        with monkeypatch.context() as there:
+            there.chdir(folder)
+            self.exercise(make())
+        left = sorted(path.name for path in folder.iterdir())
+        assert not left, f"it leaves {', '.join(left)} in the working folder: keep it in memory, or in a cache folder"
 
     def test_it_closes_what_it_opens(self, make: Make) -> None:
-        """Built, used and dropped again and again, it leaves no file, socket or pipe open."""
+        """Built, used and dropped again and again, it leaves nothing open and nothing running."""
         self.exercise(make())
         gc.collect()
-        before = _open_files()
+        before = held()
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", ResourceWarning)
             for _ in range(_BUILDS):
@@ -161,10 +225,5 @@ class ComponentContract:
                 gc.collect()
         unclosed = [str(w.message) for w in said if issubclass(w.category, ResourceWarning)]
         assert not unclosed, f"left open: {unclosed[0]}"
-        assert _open_files() < before + _BUILDS, "each use leaves a file, socket or pipe open"
-
-
-def _open_files() -> int:
-    """How many files, sockets and pipes this process holds; 0 where the system does not say."""
-    folder = Path("/proc/self/fd")
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
+        left = grown(before, _BUILDS)
+        assert not left, f"each use leaves a {' and a '.join(left)}: end it, with `with`, or keep one for all uses"

@@ -11,8 +11,16 @@ from PIL import Image
 from aesalign_core.errors import AesalignError
 from aesalign_core.hookspecs import Kind
 from aesalign_core.protocols import Encoder, TrainableEncoder
+from aesalign_core.testing.contracts.arrays import (
+    check_each_for_itself,
+    check_finite,
+    check_rows,
+    check_same,
+    check_unit,
+)
 from aesalign_core.testing.contracts.base import Make
-from aesalign_core.testing.contracts.pixels import PixelsContract
+from aesalign_core.testing.contracts.fingerprints import Answers
+from aesalign_core.testing.contracts.pixels import PixelsContract, sizes
 from aesalign_core.types import Pixels, Vectors
 
 TEXTS = (
@@ -39,57 +47,77 @@ class EncoderContract(PixelsContract):
     def _pictures(self, built: Encoder, pictures: list[Image.Image]) -> Vectors:
         return built.encode_pixels([built.preprocess(picture) for picture in pictures])
 
+    @pytest.fixture
+    def answers(self, texts: list[str], pictures: list[Image.Image]) -> Answers:
+        """The embeddings of both towers, by the name of their space."""
+        return lambda built: {"text": built.encode_texts(texts), "image": self._pictures(built, pictures)}
+
     def test_it_says_what_it_is(self, built: Encoder) -> None:
-        """Name, width, temperature, device and the fingerprints of its spaces."""
-        assert built.name
-        assert built.dim > 0
-        assert 0 < built.temperature < 10
-        assert built.device
-        assert built.spaces.image
-        assert built.spaces.text
+        """Name, width, temperature, device."""
+        assert isinstance(built.name, str), f"its name is a {type(built.name).__name__}, not a text"
+        assert built.name, "it has no name, which galleries and reports show"
+        assert built.dim > 0, f"its dim is {built.dim}: it is the width of an embedding"
+        assert 0 < built.temperature < 10, (
+            f"its temperature is {built.temperature}: it is what cosines are divided by, such as 0.01, and not the"
+            " factor, such as 100"
+        )
+        assert built.device, "it does not say on which device it computes, such as context.device"
 
     def test_embeddings_are_unit_rows(self, built: Encoder, texts: list[str], pictures: list[Image.Image]) -> None:
         """(n, d) float32 of both towers, whatever the text or the size of the picture."""
-        for vectors, count in (
-            (built.encode_texts(texts), len(texts)),
-            (self._pictures(built, pictures), len(pictures)),
+        for what, of, found, seen in (
+            ("encode_texts", "text", built.encode_texts(texts), [repr(text[:40]) for text in texts]),
+            ("encode_pixels", "photo", self._pictures(built, pictures), sizes(pictures)),
         ):
-            assert isinstance(vectors, np.ndarray)
-            assert vectors.dtype == np.float32
-            assert vectors.shape == (count, built.dim)
-            np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
-        assert len(np.unique(built.encode_texts(texts[:3]).round(4), axis=0)) == 3, "texts are all the same to it"
+            vectors = check_rows(found, len(seen), what=what, of=of, width=built.dim)
+            check_finite(vectors, what=what, of=of, seen=seen)
+            check_unit(vectors, what=what, of=of, seen=seen)
+        different = len(np.unique(built.encode_texts(texts[:3]).round(4), axis=0))
+        assert different == 3, f"of three texts {different} embeddings came: texts are all the same to it"
 
     def test_nothing_gives_nothing(self, built: Encoder) -> None:
         """(0, d) float32."""
-        for vectors in (built.encode_texts([]), built.encode_pixels([])):
-            assert vectors.shape == (0, built.dim)
-            assert vectors.dtype == np.float32
+        check_rows(built.encode_texts([]), 0, what="encode_texts([])", of="text", width=built.dim)
+        check_rows(built.encode_pixels([]), 0, what="encode_pixels([])", of="photo", width=built.dim)
 
     def test_a_text_is_embedded_for_itself(self, built: Encoder, texts: list[str]) -> None:
-        """Not by its place, nor by what else is in the batch."""
-        together = built.encode_texts(texts)
-        backwards = built.encode_texts(texts[::-1])[::-1]
-        alone = np.concatenate([built.encode_texts([text]) for text in texts])
-        np.testing.assert_allclose(backwards, together, atol=self.tolerance, err_msg="the order was not kept")
-        np.testing.assert_allclose(alone, together, atol=self.tolerance, err_msg="texts depend on their batch")
+        """Not by chance, nor by its place, nor by what else is in the batch."""
+        check_each_for_itself(
+            built.encode_texts, texts, what="encode_texts", of="text", answers="embeddings", tolerance=self.tolerance,
+            width=built.dim,
+        )  # fmt: skip
 
     def test_a_picture_is_embedded_for_itself(self, built: Encoder, pictures: list[Image.Image]) -> None:
         """Likewise."""
-        together = self._pictures(built, pictures)
-        backwards = self._pictures(built, pictures[::-1])[::-1]
-        alone = np.concatenate([self._pictures(built, [picture]) for picture in pictures])
-        np.testing.assert_allclose(backwards, together, atol=self.tolerance, err_msg="the order was not kept")
-        np.testing.assert_allclose(alone, together, atol=self.tolerance, err_msg="pictures depend on their batch")
+        check_each_for_itself(
+            lambda part: self._pictures(built, part), pictures, what="encode_pixels", of="photo",
+            answers="embeddings", tolerance=self.tolerance, width=built.dim,
+        )  # fmt: skip
+
+    def test_embedding_leaves_the_pixels_alone(self, built: Encoder, pictures: list[Image.Image]) -> None:
+        """Rewards may read the same ones after it."""
+        pixels = [built.preprocess(picture) for picture in pictures]
+        before = [np.array(one) for one in pixels]
+        built.encode_pixels(list(pixels))
+        for number, (one, old) in enumerate(zip(pixels, before, strict=True), 1):
+            assert np.array_equal(np.asarray(one), old), (
+                f"`encode_pixels` changes the pixels of photo {number}: work on a copy"
+            )
 
     def test_built_twice_it_is_the_same(self, make: Make, texts: list[str], pictures: list[Image.Image]) -> None:
         """Equal settings, equal fingerprints, equal embeddings: a gallery outlives the process that filled it."""
         one, other = make(), make()
-        assert one.spaces == other.spaces
-        np.testing.assert_allclose(one.encode_texts(texts), other.encode_texts(texts), atol=self.tolerance)
-        np.testing.assert_allclose(
-            self._pictures(one, pictures), self._pictures(other, pictures), atol=self.tolerance
+        assert one.spaces == other.spaces, (
+            f"built twice from the same settings it has the spaces {one.spaces} and {other.spaces}: a gallery"
+            " that the"
+            " one filled would be refused to the other"
         )
+        problem = "built twice it embeds differently"
+        for of, a, b in (
+            ("text", one.encode_texts(texts), other.encode_texts(texts)),
+            ("photo", self._pictures(one, pictures), self._pictures(other, pictures)),
+        ):
+            check_same(a, b, problem=problem, of=of, tolerance=self.tolerance)
 
 
 class TrainableEncoderContract(EncoderContract):

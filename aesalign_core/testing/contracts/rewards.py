@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from aesalign_core.build import Builder
@@ -16,11 +17,28 @@ from aesalign_core.hookspecs import Kind
 from aesalign_core.plugins import Registry
 from aesalign_core.protocols import CombinedReward, Reward, TrainableEncoder
 from aesalign_core.recipe import Recipe
-from aesalign_core.testing.contracts.base import ComponentContract, Make
-from aesalign_core.testing.contracts.pixels import PixelsContract
+from aesalign_core.testing.contracts.arrays import check_each_for_itself, check_finite, check_rows, check_same
+from aesalign_core.testing.contracts.base import Make, refuses
+from aesalign_core.testing.contracts.fingerprints import Answers, FingerprintContract, Other
+from aesalign_core.testing.contracts.pixels import PixelsContract, sizes
+from aesalign_core.testing.contracts.stores import FIXED
 from aesalign_core.types import Scores, Vectors
 
-_COLUMN = re.compile(r"[a-z][a-z0-9_]*\Z")
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+
+
+def check_column(name: object) -> None:
+    """A name that a gallery can have a column of."""
+    assert isinstance(name, str), f"its name is a {type(name).__name__}, not a text"
+    assert _COLUMN.match(name), (
+        f"{name!r} is no name of a column: use lower-case letters, digits and _, a letter first, at most 63 in all"
+    )
+    assert name not in FIXED, f"{name!r} is a column of every gallery, which its scores would overwrite: rename it"
+
+
+_CHANGING = (
+    "built twice from the same settings it has the fingerprints {!r} and {!r}: make them of settings and weights"
+)
 
 
 class RewardContract(PixelsContract):
@@ -54,58 +72,95 @@ class RewardContract(PixelsContract):
     def _scored(self, built: Reward, pictures: list[Image.Image]) -> Scores:
         return built.score_pixels([built.preprocess(picture) for picture in pictures])
 
+    @pytest.fixture
+    def answers(self, pictures: list[Image.Image]) -> Answers:
+        """The pictures' scores."""
+        return lambda built: {"fingerprint": self._scored(built, pictures)}
+
     def test_it_can_be_a_column(self, built: Reward) -> None:
-        """Its name is one, and its fingerprint says what filled it."""
-        assert _COLUMN.match(built.name), f"{built.name!r} is no name of a column"
-        assert built.fingerprint
-        assert built.space != ""
+        """Its name is one, and it says what it reads."""
+        check_column(built.name)
+        assert built.space is None or (isinstance(built.space, str) and built.space), (
+            f"its space is {built.space!r}: None if it reads pictures only, else the fingerprint of the"
+            " vectors' space,"
+            " such as encoder.spaces.image"
+        )
 
     def test_scores_are_float32_and_finite(self, built: Reward, pictures: list[Image.Image]) -> None:
         """(n,), whatever the pictures' sizes."""
-        scores = self._scored(built, pictures)
-        assert isinstance(scores, np.ndarray)
-        assert scores.dtype == np.float32
-        assert scores.shape == (len(pictures),)
-        assert np.isfinite(scores).all()
-        assert len(set(scores.tolist())) > 1, "it gives every picture the same score"
+        scores = check_rows(self._scored(built, pictures), len(pictures), what="score_pixels", of="photo")
+        check_finite(scores, what="score_pixels", of="photo", seen=sizes(pictures))
+        assert len(set(scores.tolist())) > 1, (
+            f"it gives every picture the same score, {scores[0]:.6g}: nothing can be chosen by it"
+        )
 
     def test_a_score_depends_on_its_picture_alone(self, built: Reward, pictures: list[Image.Image]) -> None:
-        """Not on its place, nor on what else is in the batch."""
-        together = self._scored(built, pictures)
-        backwards = self._scored(built, pictures[::-1])[::-1]
-        alone = np.concatenate([self._scored(built, [picture]) for picture in pictures])
-        np.testing.assert_allclose(backwards, together, atol=self.tolerance, err_msg="the order was not kept")
-        np.testing.assert_allclose(alone, together, atol=self.tolerance, err_msg="scores depend on their batch")
+        """Not on chance, nor on its place, nor on what else is in the batch."""
+        check_each_for_itself(
+            lambda part: self._scored(built, part), pictures, what="score_pixels", of="photo", answers="scores",
+            tolerance=self.tolerance,
+        )  # fmt: skip
+
+    def test_scoring_changes_nothing_that_it_is_given(
+        self, built: Reward, pictures: list[Image.Image], vectors: Vectors | None
+    ) -> None:
+        """An encoder and other rewards read the same pixels and vectors after it."""
+        pixels = [built.preprocess(picture) for picture in pictures]
+        before, given = [np.array(one) for one in pixels], list(pixels)
+        built.score_pixels(given)
+        kept = len(given) == len(pixels) and all(a is b for a, b in zip(given, pixels, strict=True))
+        assert kept, "`score_pixels` changes the list that it is given: make one of your own"
+        for number, (one, old) in enumerate(zip(pixels, before, strict=True), 1):
+            assert np.array_equal(np.asarray(one), old), (
+                f"`score_pixels` changes the pixels of photo {number}, which others read after it: work on a"
+                " copy, and"
+                " write a = a * 2 and not a *= 2"
+            )
+        if vectors is not None:
+            old = vectors.copy()
+            built.score_vectors(vectors)
+            assert np.array_equal(vectors, old), (
+                "`score_vectors` changes the vectors, which are what a gallery stores: work on a copy"
+            )
 
     def test_no_pictures_no_scores(self, built: Reward, vectors: Vectors | None) -> None:
         """(0,) float32."""
-        none = [built.score_pixels([])] + ([] if vectors is None else [built.score_vectors(vectors[:0])])
-        for scores in none:
-            assert scores.shape == (0,)
-            assert scores.dtype == np.float32
+        check_rows(built.score_pixels([]), 0, what="score_pixels([])", of="photo")
+        if vectors is not None:
+            check_rows(built.score_vectors(vectors[:0]), 0, what="score_vectors of no vectors", of="photo")
 
     def test_built_twice_it_says_the_same(self, make: Make, pictures: list[Image.Image]) -> None:
         """Equal settings, equal fingerprints, equal scores."""
         one, other = make(), make()
-        assert one.fingerprint == other.fingerprint
-        np.testing.assert_allclose(self._scored(one, pictures), self._scored(other, pictures), atol=self.tolerance)
+        assert one.fingerprint == other.fingerprint, _CHANGING.format(one.fingerprint, other.fingerprint)
+        check_same(
+            self._scored(one, pictures), self._scored(other, pictures), problem="built twice it scores differently",
+            of="photo", tolerance=self.tolerance,
+        )  # fmt: skip
 
     def test_vectors_score_as_their_pictures_do(
         self, built: Reward, pictures: list[Image.Image], vectors: Vectors | None
     ) -> None:
         """An index scores the vectors that it has computed anyway; a reward without a space refuses any."""
         if vectors is None:
-            with pytest.raises(SpaceMismatchError):
+            with refuses(
+                "a reward without a space reads no vectors: `score_vectors` raises SpaceMismatchError",
+                SpaceMismatchError,
+            ):
                 built.score_vectors(np.zeros((1, 8), np.float32))
             return
-        scores = built.score_vectors(vectors)
-        assert scores.dtype == np.float32
-        np.testing.assert_allclose(scores, self._scored(built, pictures), atol=self.tolerance)
-        backwards = built.score_vectors(np.ascontiguousarray(vectors[::-1]))[::-1]
-        np.testing.assert_allclose(backwards, scores, atol=self.tolerance)
+        scores = check_rows(built.score_vectors(vectors), len(vectors), what="score_vectors", of="photo")
+        check_same(
+            scores, self._scored(built, pictures), problem="score_vectors and score_pixels disagree",
+            of="photo", tolerance=self.tolerance,
+        )  # fmt: skip
+        check_each_for_itself(
+            lambda part: built.score_vectors(np.stack(part)), list(vectors), what="score_vectors", of="photo",
+            answers="scores", tolerance=self.tolerance,
+        )  # fmt: skip
 
 
-class CombinedRewardContract(ComponentContract):
+class CombinedRewardContract(FingerprintContract):
     """What a `protocols.CombinedReward` must do."""
 
     kind: ClassVar[Kind] = "reward"
@@ -120,6 +175,16 @@ class CombinedRewardContract(ComponentContract):
         rng = np.random.default_rng(0)
         return {m.name: rng.normal(3, 2, self.photos).astype(np.float32) for m in built.members}
 
+    @pytest.fixture
+    def answers(self) -> Answers:
+        """Scores of made-up photos."""
+
+        def found(built: CombinedReward) -> dict[str, NDArray[np.generic]]:
+            columns = self._columns(built)
+            return {"fingerprint": built.combine(columns, built.fit(columns))}
+
+        return found
+
     def exercise(self, built: CombinedReward) -> object:
         """Fits and combines."""
         columns = self._columns(built)
@@ -127,33 +192,54 @@ class CombinedRewardContract(ComponentContract):
 
     def test_it_can_be_a_column(self, built: CombinedReward) -> None:
         """Its name is one, its members' are others."""
-        assert _COLUMN.match(built.name), f"{built.name!r} is no name of a column"
-        assert built.fingerprint
-        assert built.members
+        check_column(built.name)
+        assert built.members, "it has no members: a reward that is made of no others is a `Reward`"
         names = [member.name for member in built.members]
-        assert len({built.name, *names}) == len(names) + 1, "two columns of one name"
+        assert len({built.name, *names}) == len(names) + 1, (
+            f"two columns of one name, among {built.name} and its members {', '.join(names)}"
+        )
+
+    def test_its_fingerprint_covers_its_members(self, built: CombinedReward, others: list[Other]) -> None:
+        """Their scores are what its own are made of."""
+        for variant, _, other in others:
+            if [m.fingerprint for m in other.members] != [m.fingerprint for m in built.members]:
+                assert other.fingerprint != built.fingerprint, (
+                    f"with {dict(variant)} its members have other fingerprints, and its own stays"
+                    f" {built.fingerprint!r}:"
+                    " make it of theirs, too"
+                )
 
     def test_what_it_must_know_is_plain_json(self, built: CombinedReward, columns: dict[str, Scores]) -> None:
         """A gallery keeps it as text, and scores of later photos are computed from that."""
         known = built.fit(columns)
-        kept: dict[str, Any] = json.loads(json.dumps(known, allow_nan=False))
-        assert np.array_equal(built.combine(columns, kept), built.combine(columns, known))
+        try:
+            kept: dict[str, Any] = json.loads(json.dumps(known, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise AssertionError(
+                f"`fit` gave what is no plain JSON ({error}): give dicts, lists, texts and finite Python floats"
+            ) from None
+        assert np.array_equal(built.combine(columns, kept), built.combine(columns, known)), (
+            "`combine` gives other scores of the statistics once they have been kept as JSON: keys become texts there"
+        )
 
     def test_scores_do_not_depend_on_their_batch(self, built: CombinedReward, columns: dict[str, Scores]) -> None:
         """Only on the gallery's statistics."""
         known = built.fit(columns)
-        scores = built.combine(columns, known)
-        assert scores.dtype == np.float32
-        assert scores.shape == (self.photos,)
-        assert np.isfinite(scores).all()
-        parts = [
-            built.combine({n: c[at : at + 7] for n, c in columns.items()}, known) for at in range(0, self.photos, 7)
-        ]
-        np.testing.assert_allclose(np.concatenate(parts), scores, atol=self.tolerance)
-        assert built.combine({n: c[:0] for n, c in columns.items()}, known).shape == (0,)
+
+        def combined(rows: list[int]) -> Scores:
+            return built.combine({name: column[rows] for name, column in columns.items()}, known)
+
+        every = list(range(self.photos))
+        scores = check_rows(combined(every), self.photos, what="combine", of="photo")
+        check_finite(scores, what="combine", of="photo", seen=[f"row {row}" for row in every])
+        check_each_for_itself(combined, every, what="combine", of="photo", answers="scores", tolerance=self.tolerance)
+        check_rows(combined([]), 0, what="combine of no photos", of="photo")
 
     def test_built_twice_it_says_the_same(self, make: Make, columns: dict[str, Scores]) -> None:
         """Equal settings, equal fingerprints, equal scores."""
         one, other = make(), make()
-        assert one.fingerprint == other.fingerprint
-        assert np.array_equal(one.combine(columns, one.fit(columns)), other.combine(columns, other.fit(columns)))
+        assert one.fingerprint == other.fingerprint, _CHANGING.format(one.fingerprint, other.fingerprint)
+        check_same(
+            one.combine(columns, one.fit(columns)), other.combine(columns, other.fit(columns)),
+            problem="built twice it scores differently", of="photo", tolerance=0.0,
+        )  # fmt: skip
