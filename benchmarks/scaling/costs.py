@@ -34,11 +34,11 @@ class Rates:
     """
 
     photos_per_core: float = 28.5
-    rows_per_writer: float = 1080
-    rows_per_index: float = 12_000
-    row_bytes: float = 2182
+    rows_per_writer: float = 33_000
+    rows_per_index: float = 15_000
+    row_bytes: float = 2181
     index_bytes: float = 85
-    known_bytes: float = 289
+    known_bytes: float = 284
     cores: float = 64
     core_hour: float = 0.04
     gb_month: float = 0.023
