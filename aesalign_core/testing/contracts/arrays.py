@@ -103,13 +103,11 @@ def check_each_for_itself(
         told = f"{of} {row + 1} of {len(given)}: {_both(alone, found, row, 'alone', 'among others')}"
         assert not _permuted(alone, found, tolerance), (
             f"the order was not kept: {what} gives the right {answers}, but not of the {of}s at their places"
-            f" ({told})."
-            f" Answer {of} by {of}, in the order given; whoever sorts must undo it"
+            f" ({told}). Answer {of} by {of}, in the order given; whoever sorts must undo it"
         )
         raise AssertionError(
-            f"{answers} depend on their batch ({told}): what {what} says of a {of} must not depend on its"
-            " place, nor on"
-            " the others. Take no mean, rank or maximum over a batch, and keep nothing between calls"
+            f"{answers} depend on their batch ({told}): what {what} says of a {of} must not depend on its place,"
+            " nor on the others. Take no mean, rank or maximum over a batch, and keep nothing between calls"
         )
 
 

@@ -115,9 +115,8 @@ class ComponentContract:
         modules = modules_of(plugins, plugins.find(self.kind, self.component))
         found, names = imported(modules, tmp_path), " and ".join(modules)
         assert not found.attempts, (
-            f"importing {names} reaches the network ({found.attempts[0]}): do that where it is used, and not"
-            " even then"
-            " without need"
+            f"importing {names} reaches the network ({found.attempts[0]}): do that where it is used, and not even"
+            " then without need"
         )
         assert not found.failure, f"{names} cannot be imported alone: {found.failure}"
         assert not found.printed, (
@@ -187,9 +186,8 @@ class ComponentContract:
         """Nothing has come on stdout since it was last read."""
         printed = capfd.readouterr().out
         assert not printed, (
-            f"it prints {printed[:80]!r} on stdout, where the answers of --json go: use context.warn(message)"
-            " for what"
-            " users must know, and leave the rest out"
+            f"it prints {printed[:80]!r} on stdout, where the answers of --json go: use context.warn(message) for"
+            " what users must know, and leave the rest out"
         )
 
     def test_it_seeds_nothing_that_others_draw_from(self, make: Make) -> None:

@@ -108,9 +108,8 @@ class EncoderContract(PixelsContract):
         """Equal settings, equal fingerprints, equal embeddings: a gallery outlives the process that filled it."""
         one, other = make(), make()
         assert one.spaces == other.spaces, (
-            f"built twice from the same settings it has the spaces {one.spaces} and {other.spaces}: a gallery"
-            " that the"
-            " one filled would be refused to the other"
+            f"built twice from the same settings it has the spaces {one.spaces} and {other.spaces}: a gallery that"
+            " the one filled would be refused to the other"
         )
         problem = "built twice it embeds differently"
         for of, a, b in (

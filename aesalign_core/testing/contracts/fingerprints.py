@@ -103,8 +103,7 @@ class FingerprintContract(ComponentContract):
         done = run_python("-c", _CHILD, answer, json.dumps(given), PYTHONHASHSEED=seed)
         assert done.returncode == 0, (
             f"another process cannot build it from its settings: {done.stderr[-600:]}\nWhere only this test's"
-            " fixtures"
-            " are why, say so in the test class: rebuilds = False"
+            " fixtures are why, say so in the test class: rebuilds = False"
         )
         found = json.loads(answer.read_text())
         for name, value in stamps(built).items():

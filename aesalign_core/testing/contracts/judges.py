@@ -52,9 +52,8 @@ class JudgeContract(ComponentContract):
         for verdict in found:
             check_verdict(verdict)
         assert [(v.query, v.aspect) for v in found] == [(q, a) for q in QUERIES for a in built.aspects], (
-            f"{len(found)} verdicts came on {len(QUERIES)} queries and the aspects {', '.join(built.aspects)}:"
-            " give one"
-            " per query and aspect, query by query in the order asked, with the query's own words"
+            f"{len(found)} verdicts came on {len(QUERIES)} queries and the aspects {', '.join(built.aspects)}: give"
+            " one per query and aspect, query by query in the order asked, with the query's own words"
         )
         assert any(v.outcome for v in found), f"it judged nothing: {found[0].reason}"
 
@@ -74,8 +73,8 @@ class JudgeContract(ComponentContract):
             number = place // len(built.aspects)
             assert one == other, (
                 f"verdicts depend on their batch: on query {number + 1} of {len(QUERIES)} it says {one!r} among"
-                " others"
-                f" and {other!r} alone. Judge each query by its own rows, and keep nothing by the query's words alone"
+                f" others and {other!r} alone. Judge each query by its own rows, and keep nothing by the query's"
+                " words alone"
             )
 
     def test_judging_prints_nothing_and_reaches_no_network(
@@ -108,9 +107,8 @@ class JudgeContract(ComponentContract):
         one, other = built.compare(QUERIES, old, new), built.compare(QUERIES, new, old)
         for a, b in zip(one, other, strict=True):
             assert _OPPOSITE.get(a.outcome) == b.outcome, (
-                f"on {a.query!r} it says {a.outcome!r}, and {b.outcome!r} when the rows change places: a win"
-                " must become"
-                " a loss. `win` is of the second row, `loss` of the first"
+                f"on {a.query!r} it says {a.outcome!r}, and {b.outcome!r} when the rows change places: a win must"
+                " become a loss. `win` is of the second row, `loss` of the first"
             )
 
     def test_what_cannot_be_seen_is_not_judged(self, built: Judge, old: Any, new: Any, tmp_path: Path) -> None:

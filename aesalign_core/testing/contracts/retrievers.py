@@ -159,8 +159,7 @@ class RetrieverContract(SharingContract):
             best = np.argsort(-own)[:7].tolist()
             assert [match.id for match in found] == [ids(ROWS)[row] for row in best], (
                 "`search` does not give the 7 rows of the greatest cosine, greatest first. An index that is"
-                " approximate"
-                " needs settings by which these few rows are searched exactly"
+                " approximate needs settings by which these few rows are searched exactly"
             )
             np.testing.assert_allclose([m.similarity for m in found], own[best], atol=self.tolerance)
             for match, row in zip(found, best, strict=True):

@@ -81,9 +81,8 @@ class RewardContract(PixelsContract):
         """Its name is one, and it says what it reads."""
         check_column(built.name)
         assert built.space is None or (isinstance(built.space, str) and built.space), (
-            f"its space is {built.space!r}: None if it reads pictures only, else the fingerprint of the"
-            " vectors' space,"
-            " such as encoder.spaces.image"
+            f"its space is {built.space!r}: None if it reads pictures only, else the fingerprint of the vectors'"
+            " space, such as encoder.spaces.image"
         )
 
     def test_scores_are_float32_and_finite(self, built: Reward, pictures: list[Image.Image]) -> None:
@@ -112,9 +111,8 @@ class RewardContract(PixelsContract):
         assert kept, "`score_pixels` changes the list that it is given: make one of your own"
         for number, (one, old) in enumerate(zip(pixels, before, strict=True), 1):
             assert np.array_equal(np.asarray(one), old), (
-                f"`score_pixels` changes the pixels of photo {number}, which others read after it: work on a"
-                " copy, and"
-                " write a = a * 2 and not a *= 2"
+                f"`score_pixels` changes the pixels of photo {number}, which others read after it: work on a copy,"
+                " and write a = a * 2 and not a *= 2"
             )
         if vectors is not None:
             old = vectors.copy()
@@ -205,8 +203,7 @@ class CombinedRewardContract(FingerprintContract):
             if [m.fingerprint for m in other.members] != [m.fingerprint for m in built.members]:
                 assert other.fingerprint != built.fingerprint, (
                     f"with {dict(variant)} its members have other fingerprints, and its own stays"
-                    f" {built.fingerprint!r}:"
-                    " make it of theirs, too"
+                    f" {built.fingerprint!r}: make it of theirs, too"
                 )
 
     def test_what_it_must_know_is_plain_json(self, built: CombinedReward, columns: dict[str, Scores]) -> None:

@@ -20,9 +20,9 @@ from aesalign_core.testing.contracts.stores import DIM, METADATA, REWARDS, ROWS,
 _ROUNDS = 5
 _PATIENCE = 60
 _THREADS = (
-    "`aesalign serve` searches in other threads than the one that opened the gallery, several at once. Keep"
-    " what belongs"
-    " to a thread (a connection to SQLite, a cursor) in threading.local, or one for all of them with a lock around it"
+    "`aesalign serve` searches in other threads than the one that opened the gallery, several at once. Keep what"
+    " belongs to a thread (a connection to SQLite, a cursor) in threading.local, or one for all of them with a"
+    " lock around it"
 )
 
 Calls = Mapping[str, Callable[[], Any]]
@@ -166,9 +166,8 @@ class SharingContract(StoreContract):
         store.drop()
         for file in (beside, deep):
             assert file.is_file(), (
-                f"`drop()` removed {file.relative_to(location.parent)}, which lay beside the store: remove what"
-                " is inside"
-                f" of `location` ({location.name}) only, and never its parent folder"
+                f"`drop()` removed {file.relative_to(location.parent)}, which lay beside the store: remove what is"
+                f" inside of `location` ({location.name}) only, and never its parent folder"
             )
 
 
