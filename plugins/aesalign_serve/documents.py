@@ -81,7 +81,8 @@ def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     told = error.errors()[-1]  # of what may be a text or several, this one speaks of several
     place = told["loc"][1] if len(told["loc"]) > 1 else ""
     param = one_line(str(place), limit=60) if isinstance(place, str) else None
-    message = f"{param}: {told['msg']}" if param else str(told["msg"])
+    said = str(told["msg"]).removeprefix("Value error, ")
+    message = f"{param}: {said}" if param else said
     return problem(400, message, param=param, code=str(told["type"]))
 
 
