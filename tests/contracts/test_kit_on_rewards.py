@@ -41,7 +41,7 @@ def test_what_keeps_every_promise_passes(found: kit.Failures) -> None:
         ("reversed", ALONE, "the order was not kept"),
         ("random", ALONE, "scores change when the same photos are given again"),
         ("batched", ALONE, "scores depend on their batch"),
-        ("number", "test_fingerprints_are_texts", "fingerprint is 7, of the type int"),
+        ("number", "test_fingerprints_are_texts", "breaks its contract: its fingerprint is int, not str"),
         ("hashed", ELSEWHERE, "in another process: a gallery would be scored again by every command"),
         ("stale", OTHERS, "with {'gain': 0.5} it answers differently, but fingerprint stays"),
         ("words", OTHERS, "with {'colour': 'yellow'} it answers differently"),

@@ -119,9 +119,11 @@ def test_a_description_is_compared_alone_and_keywords_where_they_stand() -> None
 
 def test_similarities_are_cosines_row_by_row() -> None:
     class Encoder:
+        name, dim = "letters", 2
+
         def encode_texts(self, texts: list[str]) -> np.ndarray:
             table = {"a": (1, 0), "b": (0.6, 0.8), "c": (0, 1)}
-            return np.array([table[t] for t in texts], dtype=np.float32)
+            return np.array([table[t] for t in texts], dtype=np.float32).reshape(-1, 2)
 
     found = similarities(Encoder(), ["a", "b"], ["b", "c"])  # type: ignore[arg-type]
     np.testing.assert_allclose(found, [0.6, 0.8], rtol=1e-6)

@@ -21,13 +21,13 @@ from aesalign_litellm.rephraser import LitellmRephraser
 class WordEncoder:
     """Embeds a text as the set of its words, one dimension each: two texts that share no word have cosine 0."""
 
-    DIM = 4096
+    name, dim = "words", 4096
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        rows = np.zeros((len(texts), self.DIM), dtype=np.float32)
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             for word in text.casefold().replace(",", " ").replace(".", " ").split():
-                row[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % self.DIM] = 1
+                row[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % self.dim] = 1
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
