@@ -201,9 +201,13 @@ class _Run:
                 yield
 
     def _follow(self, run: Filling, before: Mapping[str, str]) -> None:
-        """Adds photos that were indexed meanwhile."""
+        """Adds photos that were indexed meanwhile, or moved before they were read."""
         self.old.exists()  # has the store look at what others wrote
-        later = [Path(path) for name, path in paths_by_id(self.old).items() if name not in before]
+        later = [
+            Path(path)
+            for name, path in paths_by_id(self.old).items()
+            if name not in before or (name not in run.known and path != before[name])
+        ]
         run.report.photos += len(later)
         run.add(later)
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import colours
 import numpy as np
@@ -179,6 +180,24 @@ def test_what_happens_to_the_gallery_meanwhile_is_followed(place, photos):
     assert any(path.endswith("new-0.png") for path in new.paths())
     for name in REWARDS:
         assert scores_by_id(new, name) == scores_by_id(old, name)
+
+
+def test_a_photo_that_is_moved_before_it_was_read_is_followed(place, photos):
+    last = Path(Gallery.open(place, colours.builder()).paths()[-1])
+    happened = []
+
+    def meanwhile(done, total):
+        if not happened:  # four of 24 are done, and loaders are at most three batches of four ahead
+            happened.append(done)
+            last.rename(last.with_name("moved.png"))
+            index(photos, place, colours.builder(*REWARDS), prune=True)
+
+    report = reindex(place, stretched(), batch_size=4, workers=1, progress=meanwhile)
+    assert happened[0] <= 4
+    assert (report.switched, report.left_out) == (True, [])
+    paths = Gallery.open(place, stretched()).paths()
+    assert len(paths) == 24
+    assert str(last.with_name("moved.png")) in paths
 
 
 def test_nothing_is_lost_by_a_switch(place, photos):
