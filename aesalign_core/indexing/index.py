@@ -49,8 +49,8 @@ def index(
 ) -> IndexReport:
     """Brings a gallery up to date with a folder, a list, or some files.
 
-    Each batch is durable once written: after Ctrl-C, a kill or a full disk, what was written is there, and the next
-    run goes on from it.
+    A write is durable, and there is one every few seconds: after Ctrl-C, a kill or a full disk, what was written is
+    there, and the next run goes on from it.
 
     Args:
         source: A folder, a text file of paths, or paths.
